@@ -1,0 +1,129 @@
+"""Growth with the length of an answer, over 1, 10 and 100 times its size: nothing may cost more per token.
+
+Telling one follower each token by itself, showing the whole to one who comes late, and storing what is new once for
+each second's tokens. `floor` is the shortest answer's figure, so `ratio` is the growth.
+"""
+
+from __future__ import annotations
+
+import benchmarks.rig.site  # noqa: F401  # isort: skip  it sets Django up
+
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from benchmarks.rig.report import Figure, Report, option_parser
+from benchmarks.rig.stamps import TOKEN_BYTES
+from conversations.protocol.notifications import run_frames
+from conversations.runs import store
+from conversations.runs.checkpoint import take_checkpoint
+from conversations.runs.events import StepGrew, StepStarted
+from conversations.runs.live import Cursor, LiveRun
+from conversations.runs.replay import identity_of
+
+TOKEN = " token".ljust(TOKEN_BYTES)
+TOKENS_PER_SECOND = 50
+GROWTH_BAR = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a token; None where nothing is sent."""
+
+    cpu_us: float
+    bytes: float | None
+
+
+Scenario = Callable[[store.Asked, int], Cost]
+
+
+def growing(asked: store.Asked, tokens: int) -> Iterator[LiveRun]:
+    """The live run after each token."""
+    run = LiveRun(identity_of(asked.run))
+    run.apply(StepStarted(index=0, iteration=1, type="text"))
+    for _ in range(tokens):
+        run.apply(StepGrew(0, TOKEN))
+        yield run
+
+
+def tell(asked: store.Asked, tokens: int) -> Cost:
+    """Every token at once, to one who follows from the beginning."""
+    size, cursor = 0, None
+    begun = time.process_time()
+    for run in growing(asked, tokens):
+        cursor = cursor or Cursor(run)
+        size += sum(map(len, run_frames(cursor)))
+    return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
+
+
+def tell_late(asked: store.Asked, tokens: int) -> Cost:
+    """The whole, to one who comes when it is there."""
+    *_, run = growing(asked, tokens)
+    begun = time.process_time()
+    size = sum(map(len, run_frames(Cursor(run))))
+    return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
+
+
+def keep(asked: store.Asked, tokens: int) -> Cost:
+    """Each second's tokens stored, committed."""
+    lease = store.Lease(run_id=asked.run.pk, user_id=asked.run.user_id, owner=TERMS.owner, attempt=asked.run.attempt)
+    used, cursor = 0.0, None
+    for number, run in enumerate(growing(asked, tokens), 1):
+        cursor = cursor or Cursor(run)
+        if number % TOKENS_PER_SECOND == 0:
+            begun = time.process_time()
+            with transaction.atomic():
+                store.save_steps(lease=lease, message_id=asked.message.pk, checkpoint=take_checkpoint(cursor))
+            used += time.process_time() - begun
+    return Cost(used / tokens * 1e6, None)
+
+
+TERMS = store.Terms("benchmark", store.ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
+SCENARIOS: dict[str, Scenario] = {"told": tell, "told late": tell_late, "stored": keep}
+
+
+def measured(scenario: Scenario, user: User, tokens: int, rounds: int) -> Cost:
+    costs = [scenario(ask(user), tokens) for _ in range(rounds)]
+    return Cost(statistics.median(cost.cpu_us for cost in costs), costs[0].bytes)
+
+
+@transaction.atomic
+def ask(user: User) -> store.Asked:
+    return store.ask(question=store.NewQuestion(uuid.uuid4().hex), wishes=store.Wishes(user.pk), terms=TERMS)
+
+
+def run(report: Report, tokens: int, factors: list[int], rounds: int) -> None:
+    user = User.objects.create(username="benchmark")
+    for name, scenario in SCENARIOS.items():
+        costs = [measured(scenario, user, tokens * factor, rounds) for factor in factors]
+        for factor, cost in zip(factors, costs, strict=True):
+            what = f"{name}, {tokens * factor:,} tokens"
+            report.add(_growth(f"{what}, CPU of a token", "us", cost.cpu_us, costs[0].cpu_us))
+        for factor, cost in zip(factors, costs, strict=True):
+            if cost.bytes is not None and costs[0].bytes is not None:
+                what = f"{name}, {tokens * factor:,} tokens"
+                report.add(_growth(f"{what}, for a token", "bytes", cost.bytes, costs[0].bytes))
+
+
+def _growth(what: str, unit: str, value: float, shortest: float) -> Figure:
+    return Figure(what, unit, value, bar=shortest * GROWTH_BAR, floor=shortest)
+
+
+def main() -> None:
+    parser = option_parser(__doc__)
+    parser.add_argument("--tokens", type=int, default=500, help="of the shortest answer")
+    parser.add_argument("--factors", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--rounds", type=int, default=3, help="figures are medians of so many")
+    options = parser.parse_args()
+    report = Report("growth")
+    run(report, options.tokens, options.factors, options.rounds)
+    report.finish(options.results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+import logging
+
+from django.apps import AppConfig
+from django.conf import settings
+
+from chatsite.catalogues import compile_catalogues
+
+logger = logging.getLogger(__name__)
+
+
+class ChatsiteConfig(AppConfig):
+    name = "chatsite"
+
+    def ready(self) -> None:
+        from chatsite import checks  # noqa: F401 - registers them
+
+        try:
+            settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+            compile_catalogues(settings.CATALOGUES, settings.LOCALE_PATHS[0])
+        except OSError as error:
+            logger.warning("There are no translations, as they cannot be kept in VAR_DIR: %s", error)

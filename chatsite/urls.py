@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.urls import include, path
+
+from conversations.views.account import sign_in_to_admin
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for this name where a page names no icon, as the admin's do."""
+    return redirect(static("conversations/favicon.svg"))
+
+
+handler500 = "conversations.views.errors.server_error"
+urlpatterns = [
+    path("admin/login/", sign_in_to_admin),
+    path("admin/", admin.site.urls),
+    path("favicon.ico", favicon),
+    path("", include("conversations.urls")),
+]

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from conversations.models import Conversation, Message, Step
+
+from .display import link_to, link_to_list, verbatim
+from .lists import ReadOnlyAdmin
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin[Message]):
+    list_display = ("id", "in_conversation", "role", "status", "model", "token_count", "created_at")
+    list_select_related = ("conversation",)
+    list_filter = ("role",)
+    list_defer = ("text", "rating_comment", "conversation__system_prompt", "conversation__tools")
+    search_fields = ("pk", "conversation")
+    search_help_text = "The id of a message or of its conversation."
+    ordering = ("-created_at",)
+    fields = (
+        *("id", "conversation", "parent", "role", "status", "words", "model", "token_count"),
+        *("rating", "comment", "created_at", "steps"),
+    )
+
+    @admin.display(description="Conversation")
+    def in_conversation(self, obj: Message) -> SafeString:
+        return link_to(Conversation, obj.conversation_id, obj.conversation)
+
+    @admin.display(description="Text")
+    def words(self, obj: Message) -> SafeString:
+        return verbatim(obj.text)
+
+    @admin.display(description="Rating comment")
+    def comment(self, obj: Message) -> SafeString:
+        return verbatim(obj.rating_comment)
+
+    @admin.display(description="Steps")
+    def steps(self, obj: Message) -> SafeString:
+        return link_to_list(Step, "Steps of this message", message=obj.pk)

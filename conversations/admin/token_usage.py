@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Sum
+from django.http import HttpRequest
+
+from conversations.models import TokenUsage
+
+from .filters import DayFilter, ModelFilter, UserFilter
+from .lists import ROW_LIMIT, BoundedChangeList, ReadOnlyAdmin
+
+
+class UsageChangeList(BoundedChangeList):
+    def totals(self) -> dict[str, Any]:
+        """Sums over the rows that the list leads to: all that the filters leave, or the newest ROW_LIMIT of them."""
+        counted = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
+        return self.queryset[:ROW_LIMIT].aggregate(**{name: Sum(name, default=0) for name in counted})  # type: ignore[no-any-return]
+
+
+@admin.register(TokenUsage)
+class TokenUsageAdmin(ReadOnlyAdmin[TokenUsage]):
+    list_display = (
+        *("created_at", "user", "model", "iteration", "prompt_tokens", "completion_tokens", "reasoning_tokens"),
+        *("cached_tokens", "estimated", "first_token_ms", "total_ms"),
+    )
+    list_select_related = ("user",)
+    list_filter = (UserFilter, ModelFilter, DayFilter, ("created_at", admin.DateFieldListFilter))
+    search_fields = ("run", "conversation")
+    search_help_text = "The id of a run or of a conversation."
+    ordering = ("-created_at",)
+    fields = (
+        *("created_at", "user", "conversation", "run", "attempt", "iteration", "retry", "model"),
+        *("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "estimated"),
+        *("first_token_ms", "total_ms"),
+    )
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return UsageChangeList

@@ -1,0 +1,1 @@
+"""The wire (docs/protocol.md): JSON-RPC requests in, frames out. Nothing else knows it."""

@@ -1,0 +1,1 @@
+"""Reading what is stored, a page at a time."""

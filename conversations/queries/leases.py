@@ -1,0 +1,12 @@
+"""The live runs that other processes make."""
+
+from __future__ import annotations
+
+from conversations.models import Run
+from conversations.runs.leases import SeenLease
+
+
+def leases_of_others(owner: str) -> list[SeenLease]:
+    """Of all live runs but the owner's. One query."""
+    rows = Run.objects.filter(status__in=Run.LIVE).exclude(owner=owner)
+    return [SeenLease(*row) for row in rows.values_list("pk", "owner", "attempt", "beat")]

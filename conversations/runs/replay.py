@@ -1,0 +1,65 @@
+"""Stored runs as the live ones that they were, so that one code shows both."""
+
+from __future__ import annotations
+
+from conversations.models import Run, Step
+from conversations.runs.live import LiveRun, LiveStep, Outcome, RunIdentity
+
+
+def identity_of(run: Run) -> RunIdentity:
+    return RunIdentity(
+        run_id=str(run.pk),
+        conversation_id=str(run.conversation_id),
+        message_id=str(run.message_id),
+        user_message_id=str(run.user_message_id),
+        user_id=run.user_id,
+        model=run.model,
+        started_at=run.started_at,
+    )
+
+
+def live_step(step: Step) -> LiveStep:
+    found = LiveStep(
+        index=step.index,
+        iteration=step.iteration,
+        type=step.type,  # type: ignore[arg-type]  # the database holds no other
+        id_ref=step.id_ref,
+        name=step.name,
+        status=step.status or None,  # type: ignore[arg-type]
+        duration=step.duration,
+        success=step.success,
+        skipped=step.skipped,
+        execution_time=step.execution_time,
+    )
+    found.append(step.arguments if step.type == Step.Type.TOOL_CALL else step.content)
+    found.size = step.size
+    return found
+
+
+def stored_run(run: Run) -> LiveRun:
+    """A run with what is stored of its steps, not ended. Reads the database."""
+    live = LiveRun(identity_of(run))
+    for step in Step.objects.filter(message_id=run.message_id).order_by("index"):
+        live.add(live_step(step))
+    return live
+
+
+def replay(run: Run) -> LiveRun:
+    """A run that has ended, with all its steps. Reads the database."""
+    live = stored_run(run)
+    live.end(_outcome(run))
+    return live
+
+
+def _outcome(run: Run) -> Outcome:
+    return Outcome(
+        status=run.status,  # type: ignore[arg-type]  # it has ended
+        finish_reason=run.finish_reason,
+        prompt_tokens=run.prompt_tokens,
+        completion_tokens=run.completion_tokens,
+        suggested_title=run.suggested_title,
+        error_code=run.error_code,
+        error_content=run.error_content,
+        retryable=run.error_retryable,
+        retry_after=run.error_retry_after,
+    )

@@ -1,0 +1,29 @@
+"""What a person does with projects."""
+
+from __future__ import annotations
+
+import uuid
+
+from conversations import workspaces
+from conversations.models import Project
+from conversations.refusals import NotFound
+
+
+def create_project(*, user_id: int, name: str, instructions: str = "") -> Project:
+    return Project.objects.create(owner_id=user_id, name=name, instructions=instructions)
+
+
+def update_project(*, user_id: int, project_id: uuid.UUID, name: str, instructions: str) -> None:
+    """Raises NotFound."""
+    own = Project.objects.filter(pk=project_id, owner_id=user_id)
+    if not own.update(name=name, instructions=instructions):
+        raise NotFound("project")
+
+
+def delete_project(*, user_id: int, project_id: uuid.UUID) -> None:
+    """With its files; its conversations stay, in no project. Raises NotFound."""
+    own = Project.objects.select_for_update().filter(pk=project_id, owner_id=user_id)
+    deleted, _ = own.delete()
+    if not deleted:
+        raise NotFound("project")
+    workspaces.remove_when_committed([workspaces.of_project(project_id)])

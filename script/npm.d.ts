@@ -1,0 +1,40 @@
+// The types of the packages that chatsite/npm_files.py serves under names of its own.
+
+declare module "*/npm/markdown-it.mjs" {
+  export * from "markdown-it";
+  export { default } from "markdown-it";
+}
+
+/** Sets `DOMPurify`. */
+declare module "*/npm/dompurify.mjs" {}
+
+declare module "*/npm/highlight.mjs" {
+  const highlighter: Highlighter;
+  export default highlighter;
+}
+
+declare module "*.language.mjs" {
+  const language: Language;
+  export default language;
+}
+
+interface Language {
+  (highlighter: Highlighter): object;
+}
+
+interface Highlighter {
+  getLanguage(name: string): object | undefined;
+  highlight(code: string, options: { language: string; ignoreIllegals: boolean }): { value: string };
+  registerLanguage(name: string, language: Language): void;
+}
+
+declare const DOMPurify: import("dompurify").DOMPurify;
+
+declare module "*/npm/temml.mjs" {
+  const temml: Temml;
+  export default temml;
+}
+
+interface Temml {
+  __renderToMathMLTree(tex: string, options: object): any;
+}

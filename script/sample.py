@@ -1,0 +1,117 @@
+"""What is asked and answered in the pictures of script/screenshots."""
+
+from __future__ import annotations
+
+from tests.modelserver import (
+    Gate,
+    ModelRequest,
+    Part,
+    Reply,
+    answer,
+    calls,
+    done,
+    finish,
+    status,
+    text,
+    thinking,
+    tool_call,
+    usage,
+    wait_for,
+)
+
+MODELS = ("qwen3-32b", "mistral-small", "gemma-3-27b")
+SEED = (
+    "Names for a grey cat",
+    "Translate the rental contract",
+    "Regular expression for dates",
+    "Packing for the choir trip",
+)
+"""First questions become titles, up to their thirtieth character."""
+QUESTION = (
+    "Holiday flat, shared by three of us: 7 nights at 128.50 €, and I paid the deposit of 180 €. "
+    "What does each of the others owe me?"
+)
+LAST_QUESTION = "Make that a small Python function, please"
+THOUGHT = (
+    "Seven nights at 128.50 € make the total. Shared by three, that is one share each. The deposit was paid by the "
+    "person who asks, so the other two owe a third of it now, and the rest is due on arrival. I calculate both."
+)
+OWED = """Each of the other two owes you **60.00 €** for the deposit now. On arrival, everyone pays a third of the rest.
+
+| | Total | Each of three |
+| :-- | --: | --: |
+| 7 nights at 128.50 € | 899.50 € | 299.83 € |
+| Deposit, paid by you | 180.00 € | 60.00 € |
+| **Left to pay on arrival** | **719.50 €** | **239.83 €** |
+
+In short, with $n$ people, $r$ a night and a deposit $d$:
+
+$$\\text{on arrival} = \\frac{7r - d}{n} = \\frac{899.50 - 180}{3} \\approx 239.83$$
+"""
+FUNCTION = """Here it is, with what is left over from rounding given to the first people:
+
+```python
+from decimal import Decimal
+
+
+def share(total: Decimal, people: int) -> list[Decimal]:
+    \"\"\"Splits an amount to the cent, so that the parts add up.\"\"\"
+    cents, left = divmod(int(total * 100), people)
+    return [Decimal(cents + (n < left)) / 100 for n in range(people)]
+
+
+print(share(Decimal("719.50"), 3))  # 239.84, 239.83, 239.83
+```
+
+- `divmod` works in whole cents, so nothing is lost to binary fractions.
+- For another number of people, change the second argument.
+"""
+COAST = "One line runs along the coast, the other through the hills. The coast is slower, but "
+BREAD = (
+    "## Sourdough, in short\n\nA **starter** is flour and water in which wild yeast and bacteria live. "
+    "Fed every day, it bubbles"
+)
+
+
+class Answers:
+    """What the model says to each question."""
+
+    def __call__(self, request: ModelRequest) -> Reply:
+        messages = request.body["messages"]
+        question = next(message["content"] for message in reversed(messages) if message["role"] == "user")
+        is_told = messages[-1]["role"] == "tool"
+        if question == QUESTION:
+            return answer(OWED, prompt=1480, completion=262) if is_told else self._reckon()
+        if question == LAST_QUESTION:
+            return answer(FUNCTION, thought="Decimal is right for money.", prompt=1911, completion=214)
+        return self._unfinished(question, is_told=is_told)
+
+    def _reckon(self) -> Reply:
+        return calls(
+            thinking(THOUGHT),
+            tool_call("calculator", {"expression": "7 * 128.50"}),
+            tool_call("calculator", {"expression": "(7 * 128.50 - 180) / 3"}, call_id="call_2", index=1),
+            prompt=1120,
+            completion=141,
+        )
+
+    def _unfinished(self, question: str, *, is_told: bool) -> Reply:
+        """What is still going on when the picture is taken, or has failed."""
+        wait, end = wait_for(Gate()), [finish(), usage(), done()]
+        if "Porto" in question:
+            return [thinking(COAST), wait, *end]
+        if "whales" in question:
+            return status(503)
+        if "sourdough" in question:
+            return [text(BREAD), wait, *end]
+        if "Tokyo" in question and not is_told:
+            return self._ask_for_times()
+        if "Tokyo" in question:
+            return [wait, *end]
+        return answer("Gladly: tell me a little more about it, and I will begin.")
+
+    def _ask_for_times(self) -> Reply:
+        parts: list[Part] = [thinking("Two places, two clocks.")]
+        for index, zone in enumerate(("Europe/Lisbon", "Asia/Tokyo")):
+            parts.append(tool_call("current_time", {"timezone": zone}, call_id=f"call_{index}", index=index))
+        return calls(*parts)

@@ -1,0 +1,32 @@
+"""A figure meets its bar, or comes close to what the simplest thing that works takes on the same machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.rig.report import Figure, number
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        (Figure("delay", "ms", 90, bar=100), "met"),
+        (Figure("delay", "ms", 110, bar=100), "missed"),
+        (Figure("delay", "ms", 110, bar=100, floor=90), "met"),
+        (Figure("delay", "ms", 110, bar=100, floor=80), "missed"),
+        (Figure("capacity", "streams", 250, bar=250, more_is_better=True), "met"),
+        (Figure("capacity", "streams", 200, bar=250, more_is_better=True), "missed"),
+        (Figure("capacity", "streams", 200, bar=250, floor=240, more_is_better=True), "met"),
+        (Figure("capacity", "streams", 200, bar=250, floor=260, more_is_better=True), "missed"),
+        (Figure("delay", "ms", None, bar=100), "missing"),
+        (Figure("delay", "ms", 90, bar=100, is_void=True), "void"),
+        (Figure("delay", "ms", 90), ""),
+    ],
+)
+def test_what_is_made_of_a_figure(figure: Figure, verdict: str) -> None:
+    assert figure.verdict == verdict
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "-"), (0.0423, "0.0423"), (4.5, "4.5"), (12_345.6, "12,346")])
+def test_numbers_show_three_digits_that_matter(value: float | None, shown: str) -> None:
+    assert number(value) == shown

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from conversations.database import Readers, Writer
+
+
+@pytest_asyncio.fixture
+async def writer() -> AsyncIterator[Writer]:
+    made = Writer()
+    yield made
+    await asyncio.to_thread(made.stop)
+
+
+@pytest_asyncio.fixture
+async def readers() -> AsyncIterator[Readers]:
+    made = Readers()
+    yield made
+    await asyncio.to_thread(made.stop)

@@ -1,0 +1,159 @@
+"""A person's conversations and projects, newest first, a page at a time: one query each, whatever there is."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from conversations.models import Project
+from conversations.protocol.objects import conversation_summary
+from conversations.queries.branches import BadCursor
+from conversations.queries.listing import PAGE_CHARACTERS, list_conversations, list_projects
+from tests.data.rows import Talk, a_conversation, a_user, asked, ended
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 2, 3, 12, tzinfo=UTC)
+
+
+def titles(**options: Any) -> list[str]:
+    return [row.title for row in list_conversations(user_id=a_user().pk, **options).rows]
+
+
+def test_the_newest_activity_comes_first() -> None:
+    for title, minutes in [("middle", 5), ("newest", 9), ("oldest", 1)]:
+        a_conversation(title=title, updated_at=NOON + timedelta(minutes=minutes))
+    assert titles() == ["newest", "middle", "oldest"]
+
+
+def test_an_answer_is_activity() -> None:
+    first = asked("First")
+    asked("Second")
+    assert titles() == ["Second", "First"]
+    ended(first)
+    assert titles() == ["First", "Second"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_cursors_lead_to_the_end_and_show_each_once_also_those_of_the_same_moment(limit: int) -> None:
+    for n in range(7):
+        a_conversation(title=str(n), updated_at=NOON + timedelta(microseconds=n // 3))
+    page = list_conversations(user_id=a_user().pk, limit=limit)
+    seen = [row.title for row in page.rows]
+    while page.next_cursor:
+        page = list_conversations(user_id=a_user().pk, limit=limit, cursor=page.next_cursor)
+        assert page.rows
+        seen += [row.title for row in page.rows]
+    assert sorted(seen) == list("0123456")
+    assert [int(title) // 3 for title in seen] == [2, 1, 1, 1, 0, 0, 0]
+
+
+def test_nobody_elses_are_listed() -> None:
+    a_conversation(a_user("eve"), title="Eve's")
+    Project.objects.create(owner=a_user("eve"), name="Eve's")
+    assert titles() == []
+    assert list_projects(user_id=a_user().pk).rows == []
+
+
+def test_archived_ones_are_listed_apart() -> None:
+    a_conversation(title="here")
+    a_conversation(title="put away", archived=True)
+    assert titles() == ["here"]
+    assert titles(archived=True) == ["put away"]
+
+
+def test_those_of_a_project_are_listed_by_it() -> None:
+    project = Project.objects.create(owner=a_user(), name="Garden")
+    a_conversation(title="in it", project=project)
+    a_conversation(title="outside")
+    assert titles(project_id=project.pk) == ["in it"]
+    assert titles(project_id=uuid.uuid4()) == []
+
+
+@pytest.mark.parametrize(("query", "found"), [("bees", ["Of Bees"]), ("50%", ["50% off"]), ("_", []), ("", None)])
+def test_a_title_is_found_by_a_part_of_it(query: str, found: list[str] | None) -> None:
+    for title in ("50% off", "Of Bees", "500 off"):
+        a_conversation(title=title)
+    assert titles(query=query) == (["500 off", "Of Bees", "50% off"] if found is None else found)
+
+
+def test_a_live_run_is_told_with_its_conversation() -> None:
+    live, over = asked("Live"), asked("Over")
+    ended(over)
+    rows: list[Any] = list_conversations(user_id=a_user().pk).rows
+    assert {row.title: row.live_run_id for row in rows} == {"Live": live.run.pk, "Over": None}
+
+
+def test_a_list_is_one_query_and_reads_nothing_that_was_said() -> None:
+    user_id = a_user().pk
+    project = Project.objects.create(owner_id=user_id, name="Garden")
+    counts = []
+    for number in (1, 30):
+        for _ in range(number):
+            talk = Talk(a_conversation(project=project, system_prompt="x" * 1000))
+            talk.exchange("What was said")
+        with CaptureQueriesContext(connection) as queries:
+            for row in list_conversations(user_id=user_id).rows:
+                conversation_summary(row, None)
+        counts.append(len(queries))
+        assert "system_prompt" not in queries.captured_queries[0]["sql"]
+    assert counts == [1, 1]
+
+
+def test_projects_come_newest_first_and_in_pages() -> None:
+    for name in ("one", "two", "three"):
+        Project.objects.create(owner=a_user(), name=name)
+    first = list_projects(user_id=a_user().pk, limit=2)
+    rest = list_projects(user_id=a_user().pk, limit=2, cursor=first.next_cursor)
+    assert [row.name for row in [*first.rows, *rest.rows]] == ["three", "two", "one"]
+    assert rest.next_cursor is None
+
+
+def test_a_page_holds_only_so_many_characters_but_at_least_a_row() -> None:
+    for name in ("one", "two", "three"):
+        Project.objects.create(owner=a_user(), name=name, instructions="x" * (PAGE_CHARACTERS // 2))
+    Project.objects.create(owner=a_user(), name="four", instructions="x" * (PAGE_CHARACTERS * 2))
+    names, cursor = [], None
+    while True:
+        page = list_projects(user_id=a_user().pk, cursor=cursor)
+        names.append([row.name for row in page.rows])
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert names == [["four"], ["three"], ["two"], ["one"]]
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "é",
+        "\0",
+        "////",
+        encoded("yesterday"),
+        encoded(f"yesterday {uuid.uuid4()}"),
+        encoded(f"{NOON.isoformat()} 7"),
+        encoded(f"0001-01-01T00:00:00+23:00 {uuid.uuid4()}"),
+        encoded(f"9999-12-31T23:59:59-23:00 {uuid.uuid4()}"),
+    ],
+)
+def test_a_cursor_that_this_server_did_not_give_is_refused(cursor: str) -> None:
+    for listing in (list_conversations, list_projects):
+        with pytest.raises(BadCursor):
+            listing(user_id=a_user().pk, cursor=cursor)
+
+
+def test_a_moment_without_a_zone_is_taken_for_what_it_may_mean() -> None:
+    a_conversation(title="old", updated_at=NOON - timedelta(days=3))
+    assert titles(cursor=encoded(f"2026-02-03T12:00:00 {uuid.uuid4()}")) == ["old"]

@@ -1,0 +1,69 @@
+"""What an administrator has: a database with people in it, and a server or several on it."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.client import Client, connected
+from tests.faults.process import ServerProcess, manage
+from tests.faults.stored import SqliteReader, Stored
+from tests.faults.watcher import Watcher
+from tests.modelserver import MODEL, ModelServer
+
+PEOPLE = ("ada", "bob")
+DATABASE = "chatsite.sqlite3"
+SMALL = {
+    "RUN_HEARTBEAT": "2",
+    "SHUTDOWN_GRACE": "1",
+    "RUN_MAX_ATTEMPTS": "10",
+    "LLM_RETRIES": "0",
+    "LIMIT_RUNS_PER_USER": "100",
+    "LIMIT_CONNECTIONS_PER_USER": "300",
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A folder with a database that is up to date, and what its people authenticate with."""
+
+    folder: Path
+    tokens: dict[str, str]
+
+    @classmethod
+    def make(cls, folder: Path) -> Template:
+        manage(folder, "migrate", "--verbosity", "0")
+        return cls(folder, dict(zip(PEOPLE, manage(folder, "create_token", *PEOPLE, "--create"), strict=True)))
+
+
+class Deployment:
+    def __init__(self, folder: Path, template: Template) -> None:
+        self.folder = folder
+        self.database = folder / DATABASE
+        self.stored = Stored(SqliteReader(self.database))
+        self._tokens = template.tokens
+        self._servers = 0
+        shutil.copy(template.folder / DATABASE, self.database)
+
+    def server(self, model: ModelServer, **settings: str) -> ServerProcess:
+        """A server that is not started yet, with a VAR_DIR of its own. Settings override those of the tests."""
+        self._servers += 1
+        var_dir = self.folder / f"server-{self._servers}"
+        var_dir.mkdir()
+        place = {"DATABASE_URL": f"sqlite:///{self.database}", "LLM_BASE_URL": model.base_url, "LLM_MODEL": MODEL}
+        return ServerProcess(var_dir, SMALL | place | settings)
+
+    def token(self, username: str) -> str:
+        return self._tokens[username]
+
+    def client(
+        self, server: ServerProcess, username: str = "ada", **options: Any
+    ) -> AbstractAsyncContextManager[Client]:
+        return connected(server.url, self._tokens[username], **options)
+
+    def watch(self, server: ServerProcess, sent: dict[str, Any]) -> Watcher:
+        """Follows the run that message.send has started, over everything that happens to the server."""
+        return Watcher(server, self._tokens["ada"], sent)

@@ -1,0 +1,62 @@
+"""A client that got no answer to message.send sends it again, with the same request_id."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.faults.cluster import Cluster
+from tests.faults.deployment import Deployment
+from tests.faults.points import FINAL, Script
+from tests.modelserver import answer, model_server
+
+pytestmark = pytest.mark.faults
+
+QUESTION = {"text": "Tell me", "request_id": "the first"}
+
+
+async def test_also_if_the_server_was_killed_before_it_was_stored_and_again_right_after(deployment: Deployment) -> None:
+    script = Script({"Tell me": [answer(FINAL)]})
+    async with model_server(script) as model, deployment.server(model) as server:
+        await server.start()
+        for place in ("ask-before-commit", "ask-after-commit"):
+            server.hold(place)
+            async with deployment.client(server) as ada:
+                await ada.send("message.send", **QUESTION)
+                await server.reached(place)
+                server.kill()
+                assert await ada.closed() == 1006
+            assert len(deployment.stored.questions()) == (place == "ask-after-commit")
+            await server.start()
+        async with deployment.client(server) as ada:
+            sent = await ada.call("message.send", **QUESTION)
+            assert await ada.call("message.send", **QUESTION) == sent
+            await deployment.stored.all_ended()
+            got = await ada.call("conversation.get", conversation_id=sent["conversation_id"])
+        assert [message["content"]["text"] for message in got["messages"]] == ["Tell me", FINAL]
+        assert list(deployment.stored.runs()) == [sent["run_id"]]
+        assert script.asked["Tell me"] == 1
+
+
+@pytest.mark.requires_postgres
+@pytest.mark.requires_redis
+async def test_also_if_it_is_sent_to_two_processes_at_once(cluster: Cluster) -> None:
+    questions = [f"Question {number}" for number in range(20)]
+    script = Script({question: [answer(FINAL)] for question in questions})
+    async with (
+        model_server(script) as model,
+        cluster.server(model) as one,
+        cluster.server(model) as two,
+    ):
+        await asyncio.gather(one.start(), two.start())
+        async with cluster.client(one) as here, cluster.client(two) as there:
+            for question in questions:
+                asked = [client.call("message.send", text=question, request_id=question) for client in (here, there)]
+                first, second = await asyncio.gather(*asked)
+                assert first == second
+                for client in (here, there):
+                    assert (await client.ended(first["run_id"]))["params"]["status"] == "complete"
+        assert sorted(cluster.stored.questions()) == sorted(questions)
+        assert len(cluster.stored.runs()) == len(questions)
+        assert set(script.asked.values()) == {1}

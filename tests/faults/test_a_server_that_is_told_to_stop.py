@@ -1,0 +1,87 @@
+"""SIGTERM and SIGINT: what can end ends, the rest is handed over, and everybody is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.client import CallError, Client
+from tests.faults.deployment import Deployment
+from tests.faults.points import FINAL, Script
+from tests.faults.process import ServerProcess
+from tests.faults.stored import StoredRun
+from tests.modelserver import Gate, answer, done, finish, hang, model_server, text, usage, wait_for
+
+pytestmark = pytest.mark.faults
+
+GRACE = 1.5
+
+
+async def refused(client: Client, conversation_id: str) -> str:
+    """The reason why there can be no more than the live run in this conversation."""
+    with pytest.raises(CallError) as error:
+        await client.call("message.send", text="And this?", conversation_id=conversation_id)
+    code: str = error.value.data["code"]
+    return code
+
+
+@pytest.mark.parametrize("tell", [ServerProcess.terminate, ServerProcess.interrupt], ids=["SIGTERM", "SIGINT"])
+async def test_an_answer_within_the_grace_is_complete_and_a_longer_one_goes_on_with_the_next_start(
+    deployment: Deployment, tell: Callable[[ServerProcess], None]
+) -> None:
+    gate = Gate()
+    short = [text("It is "), wait_for(gate), text("short"), finish(), usage(), done()]
+    script = Script({"Short": [short], "Long": [[text("It is "), hang()], answer("It is long")]})
+    async with model_server(script) as model, deployment.server(model, SHUTDOWN_GRACE=f"{GRACE}") as server:
+        await server.start()
+        async with deployment.client(server) as ada:
+            sent = {name: await ada.call("message.send", text=name) for name in ("Short", "Long")}
+            short_run, long_run = sent["Short"]["run_id"], sent["Long"]["run_id"]
+            watcher = deployment.watch(server, sent["Long"])
+            for run_id in (short_run, long_run):
+                await ada.until("process_step", run_id=run_id)
+            tell(server)
+            told_at = time.monotonic()
+            while await refused(ada, sent["Short"]["conversation_id"]) != "unavailable":
+                pass  # the signal is on its way
+            async with deployment.client(server) as late:
+                await late.call("conversation.subscribe", conversation_id=sent["Long"]["conversation_id"])
+                assert (await late.until("process_step", run_id=long_run))["content"] == "It is "
+                gate.open()
+                assert (await ada.ended(short_run))["params"]["status"] == "complete"
+                assert await late.closed() == await ada.closed() == 4012
+            assert [step["content"] for step in ada.steps(short_run)] == ["It is short"]
+            assert [step["content"] for step in ada.steps(long_run)] == ["It is "]
+        assert await server.ended() == 0
+        assert GRACE <= time.monotonic() - told_at < GRACE + 2
+        assert deployment.stored.runs()[long_run] == StoredRun("running", None, 1)
+        restarted_at = await server.start()
+        await watcher.ended()
+        assert watcher.codes[0] == 4012
+        assert [step["content"] for step in watcher.steps] == ["It is long"]
+        assert watcher.ended_at - restarted_at < 1
+        ledger = [(entry.attempt, entry.iteration, entry.estimated) for entry in deployment.stored.ledger(long_run)]
+        assert ledger == [(1, 1, True), (2, 1, False)]
+
+
+async def test_told_twice_it_ends_at_once_and_still_loses_nothing(deployment: Deployment) -> None:
+    script = Script({"Tell me": [[text("Here is"), hang()], answer(FINAL)]})
+    async with model_server(script) as model, deployment.server(model, SHUTDOWN_GRACE="60") as server:
+        await server.start()
+        async with deployment.client(server) as ada:
+            sent = await ada.call("message.send", text="Tell me")
+            watcher = deployment.watch(server, sent)
+            await ada.until("process_step")
+            server.terminate()
+            while await refused(ada, sent["conversation_id"]) != "unavailable":
+                pass
+            server.terminate()
+            told_at = time.monotonic()
+            await ada.closed()
+        await server.ended()
+        assert time.monotonic() - told_at < 2
+        await server.start()
+        await watcher.ended()
+    assert [step["content"] for step in watcher.steps] == [FINAL]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import statistics
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from subprocess import PIPE
+
+import pytest
+
+from tests.client import Client
+from tests.faults.cluster import Cluster
+from tests.faults.deployment import Deployment
+from tests.faults.points import Script
+from tests.faults.process import PROJECT, ServerProcess
+from tests.modelserver import Gate, done, finish, model_server, pause, text, usage, wait_for
+from tests.neighbours.watching import assert_told_once
+
+logger = logging.getLogger(__name__)
+
+pytestmark = pytest.mark.faults
+
+WATCHERS = 200
+SLOWEST = 1.0
+"""Seconds that 99 of 100 answers may take, while clients and server share two cores."""
+WORDS = [f"word {number} " for number in range(150)]
+
+
+async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deployment) -> None:
+    everybody = Gate()
+    streamed = [part for word in WORDS for part in (text(word), pause(0.01))]
+    script = Script({"Tell me": [[*streamed, wait_for(everybody), finish(), usage(), done()]]})
+    async with model_server(script) as model, deployment.server(model) as server, AsyncExitStack() as connections:
+        await server.start()
+
+        async def attach() -> Client:
+            watcher = await connections.enter_async_context(deployment.client(server))
+            await watcher.call("conversation.subscribe", conversation_id=sent["conversation_id"])
+            return watcher
+
+        async with pinging(server.url, deployment.token("bob")) as times:
+            ada = await connections.enter_async_context(deployment.client(server))
+            sent = await ada.call("message.send", text="Tell me")
+            await ada.until("process_step")
+            watchers = await asyncio.gather(*(attach() for _ in range(WATCHERS)))
+            everybody.open()
+            for watcher in watchers:
+                assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
+        steps = ada.steps(sent["run_id"])
+        assert [step["content"] for step in steps] == ["".join(WORDS)]
+        assert all(watcher.steps(sent["run_id"]) == steps for watcher in watchers)
+    slowest = statistics.quantiles(times, n=100)[-1]
+    logger.info("models.list took %.3f s, 99 of 100 times under %.3f s", statistics.median(times), slowest)
+    assert slowest < SLOWEST
+
+
+@pytest.mark.requires_postgres
+@pytest.mark.requires_redis
+async def test_also_where_half_of_them_come_to_another_process_than_makes_the_run(cluster: Cluster) -> None:
+    everybody = Gate()
+    streamed = [part for word in WORDS for part in (text(word), pause(0.01))]
+    script = Script({"Tell me": [[*streamed, wait_for(everybody), finish(), usage(), done()]]})
+    async with (
+        model_server(script) as model,
+        cluster.server(model) as one,
+        cluster.server(model) as two,
+        AsyncExitStack() as connections,
+    ):
+        await asyncio.gather(one.start(), two.start())
+
+        async def attach(server: ServerProcess) -> Client:
+            watcher = await connections.enter_async_context(cluster.client(server))
+            await watcher.call("conversation.subscribe", conversation_id=sent["conversation_id"])
+            return watcher
+
+        ada = await connections.enter_async_context(cluster.client(one))
+        sent = await ada.call("message.send", text="Tell me")
+        await ada.until("process_step")
+        watchers = await asyncio.gather(*(attach(server) for server in (one, two) for _ in range(WATCHERS // 2)))
+        everybody.open()
+        for watcher in watchers:
+            assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
+            assert_told_once(watcher, sent["run_id"], "".join(WORDS))
+
+
+@asynccontextmanager
+async def pinging(url: str, token: str) -> AsyncIterator[list[float]]:
+    """The seconds in which the server answers meanwhile, once it is left."""
+    times: list[float] = []
+    command = [sys.executable, "-m", "tests.faults.ping", url]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=PROJECT, env=os.environ | {"PING_TOKEN": token}, stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"connected\n"
+        yield times
+    finally:
+        told, _ = await process.communicate(b"")
+        times += map(float, told.split())

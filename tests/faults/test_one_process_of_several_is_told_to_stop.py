@@ -1,0 +1,95 @@
+"""SIGTERM to the process that makes a run, while others serve: they go on with it as soon as its grace is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import pytest
+
+from tests.client import Client
+from tests.faults.cluster import Cluster
+from tests.faults.points import FINAL, Script
+from tests.faults.waiting import slowness, until
+from tests.modelserver import answer, hang, model_server, pause, text
+
+logger = logging.getLogger(__name__)
+
+pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
+
+GRACE = 1.5
+EVERY = 0.1
+
+
+def said(client: Client, run_id: str) -> str:
+    return "".join(step["content"] for step in client.steps(run_id))
+
+
+async def test_the_other_serves_its_watchers_meanwhile_and_goes_on_at_once(cluster: Cluster) -> None:
+    words = [f"word {number} " for number in range(round(GRACE / EVERY))]
+    cut = [*[part for word in words for part in (text(word), pause(EVERY))], hang()]
+    script = Script({"Long": [cut, answer(FINAL)], "Short": [[text("It is "), pause(0.5), *answer("short")]]})
+    async with (
+        model_server(script) as model,
+        cluster.server(model, SHUTDOWN_GRACE=f"{GRACE}", RUN_HEARTBEAT="60") as one,
+        cluster.server(model, RUN_HEARTBEAT="60") as two,
+    ):
+        await asyncio.gather(one.start(), two.start())
+        async with cluster.client(one) as here, cluster.client(two) as there:
+            sent = {question: await here.call("message.send", text=question) for question in ("Long", "Short")}
+            for each in sent.values():
+                await there.call("conversation.subscribe", conversation_id=each["conversation_id"])
+            long_run, short_run = sent["Long"]["run_id"], sent["Short"]["run_id"]
+            watcher = cluster.watch(one, sent["Long"], two)
+            await watcher.subscribed()
+            await there.until("process_step", run_id=long_run)
+            one.terminate()
+            told_at, told = time.monotonic(), said(there, long_run)
+            await until(lambda: len(said(there, long_run)) > len(told), "it is told further")
+            assert (await there.ended(short_run))["params"]["status"] == "complete"
+            assert (await there.ended(long_run))["params"]["status"] == "complete"
+            await watcher.ended()
+            assert await here.closed() == 4012
+        assert watcher.codes[0] == 4012
+        assert await one.ended() == 0
+        for steps in (there.steps(long_run), watcher.steps):
+            assert [step["content"] for step in steps] == [FINAL]
+        over = told_at + GRACE
+        silence = min(moment for moment in there.came_at(long_run) if moment > over) - over
+        logger.info("heard of again %.2f s after the end of the grace", silence)
+        soon = 1.0 * slowness()
+        assert silence < soon
+        assert watcher.silence_after(over) < soon
+        stored = cluster.stored.runs()
+        assert [(stored[run].status, stored[run].attempt) for run in (long_run, short_run)] == [
+            ("complete", 2),
+            ("complete", 1),
+        ]
+
+
+async def test_killed_and_started_again_they_go_on_though_nobody_is_connected(cluster: Cluster) -> None:
+    questions = [f"Question {number}" for number in range(6)]
+    script = Script({question: [[text("An "), hang()], answer(FINAL)] for question in questions})
+    stored = cluster.stored
+    async with (
+        model_server(script) as model,
+        cluster.server(model) as one,
+        cluster.server(model) as two,
+    ):
+        await asyncio.gather(one.start(), two.start())
+        async with cluster.client(one) as here, cluster.client(two) as there:
+            sent = [
+                await client.call("message.send", text=question)
+                for client, question in zip([here, there] * 3, questions, strict=True)
+            ]
+        await until(lambda: all(stored.steps(each["run_id"]) for each in sent), "all have begun to answer")
+        one.kill()
+        two.kill()
+        await one.start()
+        await stored.all_ended()
+    assert {key: (run.status, run.attempt) for key, run in stored.runs().items()} == {
+        each["run_id"]: ("complete", 2) for each in sent
+    }
+    assert [stored.steps(each["run_id"]) for each in sent] == [[("text", FINAL)]] * len(sent)
+    assert set(script.asked.values()) == {2}

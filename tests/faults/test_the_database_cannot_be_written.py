@@ -1,0 +1,119 @@
+"""SQLite is locked by somebody else, or the disk is full: answers go on, and are stored when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.client import CallError, Client
+from tests.faults.deployment import Deployment
+from tests.faults.points import ANSWER, FINAL, Script, write
+from tests.faults.process import ServerProcess
+from tests.modelserver import Gate, answer, calls, done, finish, model_server, pause, text, usage, wait_for
+
+pytestmark = pytest.mark.faults
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit another process")
+Trouble = Callable[[Deployment, ServerProcess], Any]
+
+WORDS = [f"word {number} " for number in range(30)]
+
+
+@contextmanager
+def locked(deployment: Deployment, server: ServerProcess) -> Iterator[None]:
+    """Another program is in the middle of writing."""
+    other = sqlite3.connect(deployment.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
+
+
+@contextmanager
+def full(deployment: Deployment, server: ServerProcess) -> Iterator[None]:
+    """No file can become larger than the database's journal is now."""
+    journal = deployment.database.with_name(f"{deployment.database.name}-wal")
+    _, most = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, most))
+    yield
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (most, most))
+
+
+async def unavailable(client: Client, **question: str) -> float:
+    """Asks, and is refused: after how many seconds."""
+    asked_at = time.monotonic()
+    with pytest.raises(CallError) as error:
+        await client.call("message.send", **question)
+    assert error.value.data["code"] == "unavailable"
+    return time.monotonic() - asked_at
+
+
+async def accepted(ada: Client, **params: Any) -> dict[str, Any]:
+    """Asks as a client does that is told `unavailable`: the same again, under the same request_id."""
+    for _ in range(5):
+        try:
+            return await ada.call("message.send", **params)
+        except CallError as error:
+            if error.data["code"] != "unavailable":
+                raise
+    raise AssertionError("it was never accepted")
+
+
+@pytest.mark.parametrize("trouble", [locked, pytest.param(full, marks=on_linux)])
+async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
+    deployment: Deployment, trouble: Trouble
+) -> None:
+    begun, over = Gate(), Gate()
+    slowly = [part for word in WORDS for part in (text(word), pause(0.1))]
+    script = Script(
+        {
+            "Slowly": [[*slowly, wait_for(over), finish(), usage(), done()]],
+            "Write": [[wait_for(begun), *calls(write("a.txt"))], ANSWER],
+            "Again": [answer(FINAL)],
+        }
+    )
+    async with model_server(script) as model, deployment.server(model, FAULTS_PATIENCE="1") as server:
+        await server.start()
+        effects = server.var_dir / "effects"
+        async with deployment.client(server) as ada:
+            slow = await ada.call("message.send", text="Slowly")
+            writing = await ada.call("message.send", text="Write")
+            await ada.until("process_step", run_id=slow["run_id"])
+            with trouble(deployment, server):
+                begun.open()
+                told = len(ada.steps(slow["run_id"])[0]["content"])
+                waited = await unavailable(ada, text="Again", request_id="again")
+                assert waited < 7
+                assert len(ada.steps(slow["run_id"])[0]["content"]) > told
+                assert ada.steps(writing["run_id"])[0]["status"] == "streaming"
+                assert not effects.exists()
+                assert not ada.of("done")
+            over.open()
+            again = await accepted(ada, text="Again", request_id="again")
+            for sent in (slow, writing, again):
+                assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
+            stored = deployment.stored
+            assert stored.steps(slow["run_id"]) == [("text", "".join(WORDS))]
+            assert stored.steps(again["run_id"]) == [("text", FINAL)]
+            assert effects.read_text().split() == ["a.txt"]
+            assert sorted(stored.questions()) == ["Again", "Slowly", "Write"]
+
+
+async def test_a_question_waits_for_a_short_while(deployment: Deployment) -> None:
+    script = Script({"Wait": [answer(FINAL)]})
+    async with model_server(script) as model, deployment.server(model) as server:
+        await server.start()
+        async with deployment.client(server) as ada:
+            with locked(deployment, server):
+                asking = asyncio.create_task(ada.call("message.send", text="Wait"))
+                await asyncio.wait([asking], timeout=0.5)
+                assert not asking.done()
+            sent = await asking
+            assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"

@@ -1,0 +1,41 @@
+"""Deltas in the form that tests compare."""
+
+from collections.abc import Iterable
+
+from conversations.llm.answer import AnswerDecoder
+from conversations.llm.errors import LLMError
+from conversations.llm.types import Delta, TextDelta, ThinkingDelta, ToolCallDelta
+
+Outcome = tuple[list[Delta], str]
+
+
+def decode(*pieces: bytes) -> Outcome:
+    """The deltas of a body that came in these pieces, adjacent ones joined, and the code of the error, or ""."""
+    decoder = AnswerDecoder()
+    deltas: list[Delta] = []
+    try:
+        for piece in pieces:
+            decoder.feed(piece)
+            deltas += decoder.take()
+            if decoder.done:
+                break
+        else:
+            decoder.end()
+    except LLMError as error:
+        return joined([*deltas, *decoder.take()]), error.code
+    return joined([*deltas, *decoder.take()]), ""
+
+
+def joined(deltas: Iterable[Delta]) -> list[Delta]:
+    result: list[Delta] = []
+    for delta in deltas:
+        match (result[-1] if result else None), delta:
+            case TextDelta(before), TextDelta(text):
+                result[-1] = TextDelta(before + text)
+            case ThinkingDelta(before), ThinkingDelta(text):
+                result[-1] = ThinkingDelta(before + text)
+            case ToolCallDelta(index, call_id, name, before), ToolCallDelta(same, "", "", more) if same == index:
+                result[-1] = ToolCallDelta(index, call_id, name, before + more)
+            case _:
+                result.append(delta)
+    return result

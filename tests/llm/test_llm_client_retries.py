@@ -1,0 +1,143 @@
+"""A call that failed before its first delta is made again, when that can help."""
+
+import asyncio
+import time
+from email.utils import formatdate
+
+import pytest
+
+from conversations.llm.client import ModelClient
+from conversations.llm.types import ChatMessage, CompletionRequest, Finish, TextDelta, TimeLimits, Usage
+from tests.llm.asking import ask, endpoint
+from tests.modelserver import Reply, answer, event, model_server, raw, status, text
+
+HELLO = [TextDelta("Hello"), Finish("stop"), Usage(10, 5)]
+
+
+@pytest.mark.parametrize("code", [408, 409, 429, 500, 502, 503, 504, 529])
+async def test_a_passing_refusal_is_tried_again(client: ModelClient, code: int) -> None:
+    async with model_server(status(code, "busy"), status(code, "busy"), answer("Hello")) as server:
+        assert await ask(client, endpoint(server, retries=2)) == (HELLO, None)
+    assert len(server.requests) == 3
+
+
+async def test_the_last_failure_is_raised_once_the_attempts_are_used_up(client: ModelClient) -> None:
+    async with model_server(status(500), status(503), status(429)) as server:
+        _, error = await ask(client, endpoint(server, retries=2))
+    assert error is not None
+    assert error.code == "rate_limited"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        status(400, {"error": "no"}),
+        status(401),
+        status(404),
+        status(429, {"error": {"code": "insufficient_quota", "message": "You exceeded your current quota"}}),
+        [raw(b"data: {broken\n\n")],
+        [text("Hel"), event({"error": {"code": 503, "message": "gone"}})],
+    ],
+    ids=["400", "401", "404", "quota", "malformed", "after a delta"],
+)
+async def test_what_another_attempt_would_not_mend_is_not_tried_again(client: ModelClient, reply: Reply) -> None:
+    async with model_server(reply, answer("Hello")) as server:
+        _, error = await ask(client, endpoint(server, retries=2))
+    assert error is not None
+    assert len(server.requests) == 1
+
+
+async def test_an_error_in_the_stream_before_the_first_delta_is_tried_again(client: ModelClient) -> None:
+    async with model_server([event({"error": {"code": 503, "message": "gone"}})], answer("Hello")) as server:
+        assert await ask(client, endpoint(server, retries=1)) == (HELLO, None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Retry-After": "0.3"}, {"retry-after-ms": "300"}],
+    ids=["seconds", "milliseconds"],
+)
+async def test_a_wait_that_the_server_asks_for_is_kept(client: ModelClient, headers: dict[str, str]) -> None:
+    async with model_server(status(429, headers=headers), answer("Hello")) as server:
+        started = time.monotonic()
+        assert await ask(client, endpoint(server, retries=1)) == (HELLO, None)
+        assert 0.3 <= time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("written", ["45", "date"])
+async def test_a_long_wait_is_reported_instead(client: ModelClient, written: str) -> None:
+    value = written if written != "date" else formatdate(time.time() + 45, usegmt=True)
+    async with model_server(status(429, headers={"Retry-After": value}), answer("Hello")) as server:
+        async with asyncio.timeout(2):
+            _, error = await ask(client, endpoint(server, retries=2, limits=TimeLimits()))
+    assert error is not None
+    assert error.code == "rate_limited"
+    assert error.retry_after == pytest.approx(45, abs=2)
+    assert len(server.requests) == 1
+
+
+async def test_no_attempt_waits_beyond_the_time_for_the_whole(client: ModelClient) -> None:
+    async with model_server(status(503, headers={"Retry-After": "20"})) as server:
+        async with asyncio.timeout(1):
+            _, error = await ask(client, endpoint(server, retries=2))
+    assert error is not None
+    assert (error.code, error.retry_after) == ("unavailable", 20)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        status(400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}),
+        status(
+            422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "Extra inputs"}]}
+        ),
+        status(400, "stream_options: unknown field"),
+    ],
+    ids=["400", "422", "words"],
+)
+async def test_a_server_that_refuses_stream_options_is_asked_without_and_that_is_remembered(
+    client: ModelClient, refusal: Reply
+) -> None:
+    async with model_server(refusal, answer("Hello")) as server:
+        for _ in range(2):
+            assert await ask(client, endpoint(server)) == (HELLO, None)
+    assert ["stream_options" in request.body for request in server.requests] == [True, False, False]
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'messages.1' : for 'role:assistant' the following must be satisfied[('messages.1' : property '{}' is "
+        "unsupported)]",
+        "messages.1.assistant.{}: property 'messages.1.assistant.{}' is unsupported",
+    ],
+    ids=["Groq", "Cerebras"],
+)
+async def test_a_server_that_takes_no_reasoning_back_is_asked_without_and_that_is_remembered(
+    client: ModelClient, field: str, words: str
+) -> None:
+    thought = ChatMessage("assistant", "Hm.", thinking="What is it?")
+    request = CompletionRequest([ChatMessage("user", "Hello?"), thought, ChatMessage("user", "Well?")])
+    refusal = status(400, {"error": {"message": words.replace("{}", field), "type": "invalid_request_error"}})
+    async with model_server(refusal, answer("Hello")) as server:
+        for _ in range(2):
+            assert await ask(client, endpoint(server, thinking_field=field), request) == (HELLO, None)
+    assert [field in sent.body["messages"][1] for sent in server.requests] == [True, False, False]
+
+
+async def test_a_server_that_speaks_of_what_was_not_sent_is_asked_once(client: ModelClient) -> None:
+    async with model_server(status(400, {"error": {"message": "reasoning is not supported"}})) as server:
+        _, error = await ask(client, endpoint(server))
+    assert error is not None
+    assert error.code == "refused"
+    assert len(server.requests) == 1
+
+
+async def test_a_server_that_refuses_whatever_is_left_out_is_asked_only_twice(client: ModelClient) -> None:
+    async with model_server(status(422, {"detail": "stream_options, or something"})) as server:
+        _, error = await ask(client, endpoint(server))
+    assert error is not None
+    assert error.code == "refused"
+    assert len(server.requests) == 2

@@ -1,0 +1,103 @@
+"""A request is written in the dialect of its endpoint."""
+
+import json
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from conversations.llm.dialect import request_body
+from conversations.llm.types import ChatMessage, CompletionRequest, Endpoint, FunctionCall, FunctionDefinition
+
+USER = ChatMessage("user", "Hello?")
+CALL = FunctionCall("a", "add", '{"x": 1}')
+
+
+def body(*messages: ChatMessage, endpoint: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
+    asked = CompletionRequest(messages or (USER,), **request)
+    written = json.loads(request_body(Endpoint("http://host/v1", "m", **(endpoint or {})), asked))
+    assert isinstance(written, dict)
+    return written
+
+
+def test_what_is_not_set_is_left_out() -> None:
+    assert set(body()) == {"model", "messages", "stream", "stream_options"}
+
+
+def test_what_is_set_is_sent() -> None:
+    written = body(temperature=0.0, max_tokens=7)
+    assert (written["temperature"], written["max_tokens"]) == (0, 7)
+    assert body(max_tokens=7, endpoint={"max_tokens_field": "max_completion_tokens"})["max_completion_tokens"] == 7
+
+
+def test_tools_are_functions_with_their_schema() -> None:
+    schema = MappingProxyType({"type": "object", "properties": {"x": {"type": "integer"}}})
+    written = body(tools=[FunctionDefinition("add", "Adds.", schema)], tool_choice="none")
+    function = {"name": "add", "description": "Adds.", "parameters": dict(schema)}
+    assert written["tools"] == [{"type": "function", "function": function}]
+    assert written["tool_choice"] == "none"
+
+
+def test_a_choice_without_tools_is_not_sent() -> None:
+    assert "tool_choice" not in body(tool_choice="auto")
+
+
+def test_a_conversation_with_calls_keeps_them_paired() -> None:
+    assistant = ChatMessage("assistant", "", tool_calls=(CALL,), thinking="Hm")
+    result = ChatMessage("tool", "2", tool_call_id="a")
+    assert body(USER, assistant, result)["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1}'}}],
+            "reasoning_content": "Hm",
+        },
+        {"role": "tool", "content": "2", "tool_call_id": "a"},
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", "nonsense"])
+def test_past_arguments_that_are_no_object_are_sent_as_an_empty_one(arguments: str) -> None:
+    assistant = ChatMessage("assistant", "", tool_calls=(FunctionCall("a", "add", arguments),))
+    assert body(assistant)["messages"][0]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_empty_content_and_reasoning_are_written_as_the_endpoint_wants_them() -> None:
+    assistant = ChatMessage("assistant", "", tool_calls=(CALL,), thinking="Hm")
+    message = body(assistant, endpoint={"empty_content": "", "thinking_field": "reasoning"})["messages"][0]
+    assert (message["content"], message["reasoning"]) == ("", "Hm")
+    assert "reasoning_content" not in body(assistant, endpoint={"thinking_field": ""})["messages"][0]
+
+
+@pytest.mark.parametrize(
+    ("style", "enabled", "disabled"),
+    [
+        ("none", {}, {}),
+        ("thinking", {"thinking": {"type": "enabled"}}, {"thinking": {"type": "disabled"}}),
+        ("enable_thinking", {"enable_thinking": True}, {"enable_thinking": False}),
+        (
+            "chat_template_kwargs",
+            {"chat_template_kwargs": {"enable_thinking": True}},
+            {"chat_template_kwargs": {"enable_thinking": False}},
+        ),
+        ("reasoning_effort", {"reasoning_effort": "medium"}, {"reasoning_effort": "none"}),
+    ],
+)
+def test_thinking_is_switched_in_the_style_of_the_endpoint(
+    style: str, enabled: dict[str, Any], disabled: dict[str, Any]
+) -> None:
+    plain = body(endpoint={"thinking_style": style})
+    assert body(endpoint={"thinking_style": style}, thinking_enabled=True) == plain | enabled
+    assert body(endpoint={"thinking_style": style}, thinking_enabled=False) == plain | disabled
+    assert not set(plain) & {"thinking", "enable_thinking", "chat_template_kwargs", "reasoning_effort"}
+
+
+def test_an_endpoints_own_fields_are_added_and_override() -> None:
+    written = body(temperature=1, endpoint={"body": {"temperature": 0.5, "top_k": 3}})
+    assert (written["temperature"], written["top_k"]) == (0.5, 3)
+
+
+def test_fields_known_to_be_refused_are_left_out() -> None:
+    asked = CompletionRequest([USER])
+    written = request_body(Endpoint("http://host/v1", "m"), asked, without=frozenset({"stream_options"}))
+    assert "stream_options" not in json.loads(written)

@@ -1,0 +1,44 @@
+"""Tokens are estimated from the text alone."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conversations.llm.tokens import estimate_tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        ("a", 1),
+        ("word", 1),
+        ("words", 2),
+        ("漢字仮名", 4),
+        ("Привет", 3),
+        ("🙂", 2),
+        ("word漢字", 3),
+        ("\ud800", 1),
+    ],
+)
+def test_an_estimate_follows_the_script(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(), st.text())
+def test_more_text_is_never_fewer_tokens_and_parts_add_up_within_one(first: str, second: str) -> None:
+    whole = estimate_tokens(first + second)
+    apart = estimate_tokens(first) + estimate_tokens(second)
+    assert max(estimate_tokens(first), estimate_tokens(second)) <= whole
+    assert apart - 1 <= whole <= apart
+
+
+def test_a_megabyte_is_estimated_without_holding_up_the_loop() -> None:
+    text = "mixed 漢字 текст 🙂 " * 45_000
+    assert len(text.encode()) > 1_000_000
+    started = time.process_time()
+    estimate_tokens(text)
+    assert time.process_time() - started < 0.1

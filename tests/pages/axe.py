@@ -1,0 +1,52 @@
+"""axe-core's rules for accessibility, on a page as it stands, in both themes and on screens large and small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Literal
+
+from playwright.sync_api import Page
+
+from tests.programs import NODE_MODULES
+
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SCREENS = {"large": (1280, 800), "small": (375, 812)}
+RUN = "() => axe.run(document, {resultTypes: ['violations']})"
+
+
+@cache
+def axe() -> str:
+    return (NODE_MODULES / "axe-core" / "axe.min.js").read_text()
+
+
+def violations(page: Page) -> list[str]:
+    """What breaks a rule: the rule, the element, and what axe says of it."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(axe())
+    found: dict[str, Any] = page.evaluate(RUN)
+    return [
+        f"{rule['id']}: {node['html'][:200]} ({node['failureSummary']})"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def looks(page: Page, screens: Iterable[str] = SCREENS) -> Iterator[str]:
+    """Shows the page in every theme on every screen, one after the other; afterwards it is as it was."""
+    before = page.viewport_size
+    for screen in screens:
+        width, height = SCREENS[screen]
+        page.set_viewport_size({"width": width, "height": height})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            yield f"{screen}, {theme}"
+    page.emulate_media(color_scheme=None, reduced_motion=None)
+    if before:
+        page.set_viewport_size(before)
+
+
+def violations_in_every_look(page: Page, screens: Iterable[str] = SCREENS) -> dict[str, list[str]]:
+    """What breaks a rule in which look; empty if all is well."""
+    found = {look: violations(page) for look in looks(page, screens)}
+    return {look: broken for look, broken in found.items() if broken}

@@ -1,0 +1,187 @@
+"""What the page shows of stored messages, before any script runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from conversations.models import Conversation, Message, Step
+
+CALL = {
+    "type": "tool_call",
+    "id_ref": "call-1",
+    "name": "calculator",
+    "arguments": '{"expression":"6*7"}',
+    "status": "finished",
+}
+RESULT = {
+    "type": "tool_result",
+    "id_ref": "call-1",
+    "name": "calculator",
+    "content": '{"success":true,"result":"42","execution_time":0.012}',
+    "success": True,
+    "execution_time": 0.012,
+}
+
+
+@pytest.fixture
+def read(member: Client, conversation: Conversation) -> Callable[[], str]:
+    return lambda: member.get(f"/c/{conversation.pk}/messages/").content.decode()
+
+
+def test_a_question_is_shown_as_typed(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("**Is** 1 < 2?\n  <script>alert(1)</script>")
+    assert "**Is** 1 &lt; 2?\n  &lt;script&gt;alert(1)&lt;/script&gt;" in read()
+
+
+def test_an_answer_is_shown_formatted(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("Say it", {"type": "text", "content": "It is **so** <script>alert(1)</script>"})
+    shown = read()
+    assert "<strong>so</strong>" in shown
+    assert "<script>" not in shown
+
+
+def test_a_text_is_formatted_once(
+    read: Callable[[], str], ask: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = ask("Say it", {"type": "text", "content": "It is **so**"})
+    first = read()
+    assert Step.objects.get(message=answer).html == "<p>It is <strong>so</strong></p>\n"
+    monkeypatch.setattr("conversations.views.transcript.render_markdown", lambda text: pytest.fail("rendered again"))
+    assert read() == first
+
+
+def test_a_very_long_text_is_stored_whole(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    answer = ask("Say it", {"type": "text", "content": "so " * 50_000 + "it ends."})
+    assert "it ends." in read()
+    assert "it ends." in (Step.objects.get(message=answer).html or "")
+
+
+def test_a_text_that_is_being_written_is_shown_plain_and_not_stored(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    answer = ask("Say it", {"type": "text", "content": "It is **so"}, status="streaming")
+    assert "It is **so</div>" in read()
+    assert Step.objects.get(message=answer).html is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3.2, "Thought for 3 s"), (0.1, "Thought for 1 s"), (75, "Thought for 1 min 15 s"), (None, "Thought<")],
+)
+def test_thinking_is_folded_under_how_long_it_took(
+    seconds: float | None, words: str, read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("Think", {"type": "thinking", "content": "Hmm & so", "duration": seconds})
+    shown = read()
+    assert words in shown
+    assert "Hmm &amp; so" in shown
+    assert " open>" not in shown
+
+
+def test_thinking_that_goes_on_is_open(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("Think", {"type": "thinking", "content": "Hmm"}, status="streaming")
+    assert " open>" in read()
+    assert "Thinking…" in read()
+
+
+def test_a_tool_call_and_its_result_are_one_card(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("6*7?", CALL, RESULT)
+    shown = read()
+    assert shown.count("<details") == 1
+    assert 'data-state="finished"' in shown
+    assert ">6*7<" in shown
+    assert "{\n  &quot;expression&quot;: &quot;6*7&quot;\n}" in shown
+    assert ">42</pre>" in shown
+    assert ">12 ms<" in shown
+
+
+@pytest.mark.parametrize(
+    ("result", "state"),
+    [
+        ({"success": False, "content": '{"success":false,"error":"Division by zero"}'}, "failed"),
+        ({"skipped": True}, "skipped"),
+    ],
+)
+def test_a_card_says_how_its_call_ended(
+    result: dict[str, object], state: str, read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("1/0?", CALL, {**RESULT, **result})
+    assert f'data-state="{state}"' in read()
+
+
+def test_a_failed_call_shows_the_sentence_about_it(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("1/0?", CALL, {**RESULT, "success": False, "content": '{"success":false,"error":"Division by zero"}'})
+    assert ">Division by zero</pre>" in read()
+
+
+def test_a_call_that_runs_is_running_and_one_that_never_ended_was_stopped(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("first", {**CALL, "status": "running"}, status="cancelled")
+    assert 'data-state="stopped"' in read()
+    ask("second", {**CALL, "status": "running"}, status="streaming")
+    assert 'data-state="running"' in read()
+
+
+@pytest.mark.parametrize("text", ["not JSON", '{"half": ', "[" * 100_000, '{"lone": "\\ud800"}', "[" * 900 + "]" * 900])
+def test_arguments_and_results_of_any_kind_can_be_shown(
+    text: str, read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("?", {**CALL, "arguments": text}, {**RESULT, "content": text})
+    assert "data-step" in read()
+
+
+def test_a_failure_is_a_sentence_with_retry_where_that_can_help(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("?", status="failed", error_content="LLM request timed out", error_retryable=True)
+    shown = read()
+    assert "LLM request timed out" in shown
+    assert 'data-part="failure">' in shown
+    assert 'data-part="retry">' in shown
+
+
+def test_and_without_where_it_cannot(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("?", status="failed", error_content="The LLM service does not know this model")
+    assert 'data-part="retry" hidden>' in read()
+
+
+def test_a_cut_or_stopped_answer_says_so(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("?", finish_reason="length")
+    assert "The answer reached its length limit." in read()
+    ask("?", status="cancelled", finish_reason="cancelled")
+    assert "You stopped this answer." in read()
+
+
+def test_a_message_alone_is_the_same_as_in_the_page(
+    member: Client, read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    answer = ask("Say it", {"type": "thinking", "content": "Hmm", "duration": 1}, CALL, RESULT, {"type": "text"})
+    alone = member.get(f"/c/{answer.conversation_id}/messages/{answer.pk}/").content.decode()
+    assert alone.strip() in read()
+
+
+def test_the_newest_messages_come_first_and_lead_to_the_older_ones(
+    member: Client, conversation: Conversation, read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    for number in range(30):
+        ask(f"question {number}.")
+    newest = read()
+    assert "question 5." in newest
+    assert "question 4." not in newest
+    older_link = newest.split('data-older="')[1].split('"')[0]
+    older = member.get(older_link).content.decode()
+    assert "question 4." in older
+    assert "question 0." in older
+    assert "question 5." not in older
+    assert "data-older" not in older
+
+
+@pytest.mark.parametrize("address", ["/c/{}/", "/c/{}/messages/"])
+def test_an_unknown_cursor_is_a_bad_request(address: str, member: Client, conversation: Conversation) -> None:
+    response = member.get(address.format(conversation.pk) + "?before=nonsense")
+    assert response.status_code == 400
+    assert "cannot be understood" in response.content.decode()

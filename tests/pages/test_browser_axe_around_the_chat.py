@@ -1,0 +1,92 @@
+"""The column, its menus and dialogs, the search and the pages of projects keep axe-core's rules for accessibility."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.modelserver import answer, calls, tool_call
+from tests.pages.axe import violations_in_every_look
+from tests.pages.browsing import Chat, ScriptedModel
+from tests.pages.column import Column, begin
+
+pytestmark = pytest.mark.requires_node
+
+
+def test_a_menu_a_field_and_dialogs_of_the_list(chat: Chat, page: Page) -> None:
+    title = begin(chat)
+    column = Column(page)
+    column.item(title).hover()
+    column.item(title).get_by_role("button").click()
+    expect(column.menu).to_be_visible()
+    assert violations_in_every_look(page, screens=["large"]) == {}
+    page.keyboard.press("Escape")
+    column.item(title).locator("a").press("F2")
+    assert violations_in_every_look(page, screens=["large"]) == {}
+    page.keyboard.press("Escape")
+    column.item(title).locator("a").press("Delete")
+    assert violations_in_every_look(page) == {}
+    page.keyboard.press("Escape")
+    column.choose(title, "Move to a project…")
+    expect(page.get_by_role("dialog", name="Move to a project")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+    page.keyboard.press("Escape")
+    column.choose(title, "Archive")
+    expect(column.toast).to_be_visible()
+    assert violations_in_every_look(page, screens=["large"]) == {}
+
+
+def test_the_search_and_the_keys(chat: Chat, page: Page) -> None:
+    begin(chat)
+    search = page.get_by_role("dialog", name="Search")
+    page.keyboard.press("Control+k")
+    expect(search.get_by_role("option").first).to_contain_text("whales")
+    assert violations_in_every_look(page) == {}
+    search.get_by_role("combobox").fill("zebra crossing")
+    expect(search).to_contain_text("Nothing is called")
+    assert violations_in_every_look(page) == {}
+    page.keyboard.press("Escape")
+    chat.field.blur()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+
+
+def test_a_hidden_column(chat: Chat, page: Page) -> None:
+    page.keyboard.press("Control+b")
+    expect(page.locator("#sidebar")).to_be_hidden()
+    assert violations_in_every_look(page, screens=["large"]) == {}
+
+
+def test_projects_and_the_archive(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    page.goto("/projects/new/")
+    page.get_by_label("Name").fill(" ")
+    page.get_by_role("button", name="Make the project").click()
+    expect(page.get_by_text("A project needs a name.")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+    page.get_by_label("Name").fill(f"Whales {secrets.token_hex(4)}")
+    page.get_by_role("button", name="Make the project").click()
+    expect(page.get_by_text("No conversations yet.")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+
+    replies = iter([calls(tool_call("write_file", {"path": "song.txt", "content": "la"})), answer("Done.")])
+    model.reply = lambda request: next(replies)
+    page.get_by_role("main").get_by_role("link", name="New chat").click()
+    begin(chat)
+    page.locator(".chat-project").click()
+    expect(page.get_by_role("main").locator(".conversation")).to_have_count(1)
+    assert violations_in_every_look(page) == {}
+    page.get_by_role("link", name="Files").click()
+    assert violations_in_every_look(page) == {}
+    page.get_by_role("button", name="Delete song.txt").click()
+    assert violations_in_every_look(page) == {}
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Instructions").click()
+    assert violations_in_every_look(page) == {}
+    page.get_by_role("link", name="Delete the project…").click()
+    assert violations_in_every_look(page) == {}
+    for address in ("/projects/", "/archived/"):
+        page.goto(address)
+        assert violations_in_every_look(page) == {}

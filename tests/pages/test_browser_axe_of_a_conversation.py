@@ -1,0 +1,63 @@
+"""What opens in a conversation keeps axe-core's rules too: menus, the settings, what is edited, rated or renamed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.modelserver import answer, calls, tool_call
+from tests.pages.axe import violations_in_every_look
+from tests.pages.browsing import Chat, ScriptedModel
+
+pytestmark = pytest.mark.requires_node
+
+
+@pytest.fixture
+def asked(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
+    """A conversation whose answer has a second version."""
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    chat.action("Answer again").click()
+    expect(chat.version).to_have_text("2/2")
+    chat.finish("Whales sing.")
+    return chat
+
+
+def test_the_menu_of_models(asked: Chat, page: Page) -> None:
+    page.get_by_role("button", name="Model: test-model").click()
+    expect(page.get_by_role("menu", name="Models")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+
+
+def test_the_settings_with_what_is_wrong_in_them(asked: Chat, page: Page) -> None:
+    page.get_by_role("button", name="Settings of this conversation").click()
+    page.get_by_label("All that there are").uncheck()
+    page.get_by_label("Temperature").fill("hot")
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(page.get_by_text("A number from 0 to 2 is expected.")).to_be_visible()
+    assert violations_in_every_look(page) == {}
+
+
+def test_a_question_being_edited_an_answer_being_rated_and_a_title_being_changed(asked: Chat, page: Page) -> None:
+    asked.action("Bad answer").click()
+    expect(page.locator(".comment")).to_be_visible()
+    asked.questions.hover()
+    page.get_by_role("button", name="Edit your message").click()
+    page.get_by_role("heading", level=1).hover()
+    page.get_by_role("button", name="Rename this conversation").click()
+    assert violations_in_every_look(page) == {}
+
+
+def test_a_long_text_shown_whole(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    content = "".join(f"line {number}\n" for number in range(4_000))
+    replies = iter([calls(tool_call("write_file", {"path": "long.txt", "content": content})), answer("Written.")])
+    model.reply = lambda request: next(replies)
+    chat.ask("Write much")
+    chat.finish("Written.")
+    chat.steps("tool_call").locator("summary").click()
+    more = chat.steps("tool_call").get_by_role("button", name="Show all")
+    expect(more).to_be_visible()
+    assert violations_in_every_look(page) == {}
+    more.click()
+    expect(chat.steps("tool_call").locator("pre").first).to_contain_text("line 3999")
+    assert violations_in_every_look(page) == {}

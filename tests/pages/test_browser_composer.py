@@ -1,0 +1,112 @@
+"""Where one types: what was typed is never lost."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.modelserver import Gate, text, wait_for
+from tests.pages.browsing import Chat, ScriptedModel, Wire
+
+
+def test_shift_enter_breaks_the_line_and_the_field_grows_only_so_far(chat: Chat, page: Page) -> None:
+    low = chat.field.bounding_box()
+    chat.field.press_sequentially("a")
+    for _ in range(60):
+        chat.field.press("Shift+Enter")
+    expect(chat.field).to_have_value("a" + "\n" * 60)
+    high = chat.field.bounding_box()
+    viewport = page.viewport_size
+    assert low
+    assert high
+    assert viewport
+    assert low["height"] < high["height"] <= 0.4 * viewport["height"] + 1
+
+
+def test_enter_that_ends_a_composition_does_not_send(chat: Chat) -> None:
+    chat.field.fill("にほん")
+    chat.field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
+    chat.field.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True, "cancelable": True})
+    expect(chat.field).to_have_value("にほん")
+    expect(chat.questions).to_have_count(0)
+
+
+def test_nothing_is_sent_of_blanks(chat: Chat) -> None:
+    chat.ask("  \n ")
+    expect(chat.send).to_be_disabled()
+    expect(chat.questions).to_have_count(0)
+
+
+def test_a_draft_survives_a_reload_in_each_conversation_its_own(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_have_attribute("data-status", "complete")
+    chat.field.fill("about whales")
+    page.get_by_role("link", name="New chat").first.click()
+    expect(chat.field).to_have_value("")
+    chat.field.fill("something new")
+    page.reload()
+    expect(chat.field).to_have_value("something new")
+    page.locator(".conversation a").first.click()
+    expect(chat.field).to_have_value("about whales")
+
+
+def test_while_an_answer_is_made_one_can_type_but_not_send(chat: Chat, model: ScriptedModel) -> None:
+    model.reply = [text("Once"), wait_for(Gate())]
+    chat.ask("Tell me a story")
+    expect(chat.steps("text")).to_have_text("Once")
+    chat.ask("Another")
+    expect(chat.field).to_have_value("Another")
+    expect(chat.questions).to_have_count(1)
+    chat.stop.click()
+    expect(chat.send).to_be_enabled()
+    expect(chat.field).to_have_value("Another")
+
+
+def test_a_message_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
+    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+) -> None:
+    page.goto("/")
+    chat = Chat(page)
+    wire.lose_answer_to("message.send")
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_contain_text("Whales sing.")
+    expect(chat.field).to_have_value("")
+    expect(chat.questions).to_have_text(["Do whales sing?"])
+    page.reload()
+    expect(chat.questions).to_have_text(["Do whales sing?"])
+    sent = [request["params"] for request in wire.sent if request["method"] == "message.send"]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+
+
+def test_what_was_not_acknowledged_is_still_in_the_field_after_a_reload_and_goes_out_once(
+    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+) -> None:
+    page.goto("/")
+    chat = Chat(page)
+    wire.lose_answer_to("message.send", then_stay_cut=True)
+    chat.ask("Do whales sing?")
+    expect(page.locator("#connection-bar")).to_be_visible()
+    page.reload()
+    expect(chat.field).to_have_value("Do whales sing?")
+    wire.mend()
+    chat.field.press("Enter")
+    expect(chat.answer).to_contain_text("Whales sing.")
+    page.reload()
+    expect(chat.questions).to_have_text(["Do whales sing?"])
+    sent = [request["params"] for request in wire.sent if request["method"] == "message.send"]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+
+
+def test_a_message_typed_without_a_connection_goes_out_when_it_is_back(
+    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+) -> None:
+    wire.is_cut = True
+    page.goto("/")
+    chat = Chat(page)
+    chat.ask("Do whales sing?")
+    expect(chat.bar).to_have_text("No connection. Your message is kept and goes out as soon as it is back.")
+    expect(chat.field).to_have_value("Do whales sing?")
+    wire.mend()
+    expect(chat.answer).to_contain_text("Whales sing.")
+    expect(chat.bar).to_be_hidden()

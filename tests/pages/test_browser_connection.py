@@ -1,0 +1,237 @@
+"""Another tab, a lost connection, a session that ended elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, StorageState, expect
+
+from tests.modelserver import Gate, Part, Reply, calls, done, finish, text, thinking, tool_call, usage, wait_for
+from tests.pages.browsing import PASSWORD, USERNAME, Chat, ScriptedModel, Wire, listen_for_complaints
+
+
+@pytest.fixture
+def second(context: BrowserContext) -> Iterator[Chat]:
+    """Another tab of the same person."""
+    page = context.new_page()
+    complaints = listen_for_complaints(page)
+    yield Chat(page)
+    assert complaints == []
+
+
+def in_three_pieces() -> tuple[list[Gate], Reply]:
+    gates = [Gate(), Gate()]
+    end: list[Part] = [finish(), usage(), done()]
+    return gates, [text("one "), wait_for(gates[0]), text("two "), wait_for(gates[1]), text("three"), *end]
+
+
+def test_two_tabs_agree_while_and_after_an_answer_is_made(
+    chat: Chat, page: Page, second: Chat, model: ScriptedModel
+) -> None:
+    gates, model.reply = in_three_pieces()
+    chat.ask("Count")
+    expect(chat.steps("text")).to_have_text("one ")
+    second.page.goto(page.url)
+    expect(second.steps("text")).to_have_text("one ")
+    expect(second.stop).to_be_visible()
+    gates[0].open()
+    for tab in (chat, second):
+        expect(tab.steps("text")).to_have_text("one two ")
+    gates[1].open()
+    for tab in (chat, second):
+        expect(tab.steps("text")).to_have_text("one two three")
+        expect(tab.answer.locator(".message-footer")).to_contain_text("tokens")
+    assert chat.answer.inner_html() == second.answer.inner_html()
+
+
+def test_a_question_from_one_tab_appears_in_the_other(chat: Chat, page: Page, second: Chat) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_have_attribute("data-status", "complete")
+    second.page.goto(page.url)
+    expect(second.answer).to_contain_text("Whales sing.")
+    second.ask("At night?")
+    expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
+    expect(chat.answers).to_have_count(2)
+    expect(chat.answer).to_contain_text("Whales sing.")
+
+
+def test_stop_in_one_tab_stops_it_in_the_other(chat: Chat, page: Page, second: Chat, model: ScriptedModel) -> None:
+    model.reply = [text("Once upon"), wait_for(Gate())]
+    chat.ask("Tell me a story")
+    expect(chat.steps("text")).to_have_text("Once upon")
+    second.page.goto(page.url)
+    second.stop.click()
+    expect(chat.answer).to_contain_text("You stopped this answer.")
+    expect(chat.send).to_be_visible()
+
+
+def test_closing_the_page_does_not_end_the_answer(chat: Chat, page: Page, second: Chat, model: ScriptedModel) -> None:
+    gates, model.reply = in_three_pieces()
+    chat.ask("Count")
+    expect(chat.steps("text")).to_have_text("one ")
+    address = page.url
+    page.close()
+    gates[0].open()
+    gates[1].open()
+    second.page.goto(address)
+    expect(second.steps("text")).to_have_text("one two three")
+    expect(second.answer).to_have_attribute("data-status", "complete")
+
+
+@pytest.fixture
+def cuttable(model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]) -> Chat:
+    """A new chat whose connection can be cut."""
+    page.goto("/")
+    return Chat(page)
+
+
+def test_after_a_loss_everything_missed_appears_and_nothing_twice(
+    cuttable: Chat, wire: Wire, model: ScriptedModel
+) -> None:
+    gates, model.reply = in_three_pieces()
+    cuttable.ask("Count")
+    expect(cuttable.steps("text")).to_have_text("one ")
+    wire.cut()
+    gates[0].open()
+    expect(cuttable.bar).to_have_text("No connection. Trying again…")
+    wire.mend()
+    expect(cuttable.steps("text")).to_have_text("one two ")
+    expect(cuttable.bar).to_be_hidden()
+    wire.drop()
+    gates[1].open()
+    expect(cuttable.steps("text")).to_have_text("one two three")
+    expect(cuttable.answer).to_have_attribute("data-status", "complete")
+    expect(cuttable.questions).to_have_count(1)
+
+
+def test_an_answer_that_ended_meanwhile_is_there_on_return(
+    cuttable: Chat, page: Page, wire: Wire, model: ScriptedModel
+) -> None:
+    gates, model.reply = in_three_pieces()
+    cuttable.ask("Count")
+    expect(cuttable.steps("text")).to_have_text("one ")
+    wire.cut()
+    gates[0].open()
+    gates[1].open()
+    expect(cuttable.bar).to_be_visible()
+    wire.mend()
+    expect(cuttable.steps("text")).to_have_text("one two three")
+    expect(cuttable.answer).to_have_attribute("data-status", "complete")
+    expect(cuttable.send).to_be_visible()
+
+
+def test_a_whole_exchange_of_another_tab_that_was_missed_is_there_on_return(
+    cuttable: Chat, page: Page, wire: Wire, second: Chat
+) -> None:
+    cuttable.ask("Do whales sing?")
+    expect(cuttable.answer).to_have_attribute("data-status", "complete")
+    wire.cut()
+    second.page.goto(page.url)
+    second.ask("At night?")
+    expect(second.answers).to_have_count(2)
+    expect(second.answer).to_have_attribute("data-status", "complete")
+    wire.mend()
+    expect(cuttable.questions).to_have_text(["Do whales sing?", "At night?"])
+    expect(cuttable.answer).to_contain_text("Whales sing.")
+
+
+def test_cards_and_thinking_are_not_doubled_by_a_loss(cuttable: Chat, wire: Wire, model: ScriptedModel) -> None:
+    gate = Gate()
+    replies = iter(
+        [
+            calls(thinking("Hmm."), tool_call("calculator", {"expression": "6*7"})),
+            [text("It is"), wait_for(gate), text(" 42."), finish(), usage(), done()],
+        ]
+    )
+    model.reply = lambda request: next(replies)
+    cuttable.ask("What is 6*7?")
+    expect(cuttable.steps("text")).to_have_text("It is")
+    wire.drop()
+    gate.open()
+    expect(cuttable.steps("text")).to_have_text("It is 42.")
+    for kind in ("thinking", "tool_call", "text"):
+        expect(cuttable.steps(kind)).to_have_count(1)
+    expect(cuttable.steps("thinking").locator('[data-part="content"]')).to_have_text("Hmm.")
+
+
+def test_steps_that_turned_out_void_go_and_others_take_their_place(
+    cuttable: Chat, page: Page, wire: Wire, model: ScriptedModel
+) -> None:
+    model.reply = [thinking("Hmm."), text("It is"), wait_for(Gate())]
+    cuttable.ask("What is it?")
+    expect(cuttable.steps("text")).to_have_text("It is")
+    run = page.request.get(page.url).text().split('data-run="')[1].split('"')[0]
+    wire.tell("steps_reset", run_id=run, index=1)
+    expect(cuttable.steps("text")).to_have_count(0)
+    expect(cuttable.steps("thinking")).to_have_count(1)
+    wire.tell("process_step", run_id=run, id="step-1", index=1, type="thinking", content="Again", duration=None)
+    wire.tell("step_delta", run_id=run, id="step-1", text=", then.")
+    expect(cuttable.steps("thinking").last).to_contain_text("Again, then.")
+    cuttable.stop.click()
+    expect(cuttable.send).to_be_visible()
+
+
+def test_a_conversation_that_is_deleted_elsewhere_leads_to_a_new_chat(
+    cuttable: Chat, page: Page, wire: Wire, site: str
+) -> None:
+    cuttable.ask("Do whales sing?")
+    expect(cuttable.answer).to_have_attribute("data-status", "complete")
+    wire.tell("conversation_deleted", conversation_id=page.url.split("/")[-2])
+    expect(page).to_have_url(site)
+
+
+def test_going_back_leads_to_the_page_before(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_have_attribute("data-status", "complete")
+    page.go_back()
+    expect(page.locator("#empty")).to_be_visible()
+    page.go_forward()
+    expect(chat.answer).to_contain_text("Whales sing.")
+
+
+def test_going_on_before_the_page_has_come_to_life_leads_where_the_address_says(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_have_attribute("data-status", "complete")
+    script, held = re.compile(r"/main\.[^/]*js$"), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(script, hold)
+    page.go_back()
+    expect(page.locator("#empty")).to_be_visible()
+    page.wait_for_function("() => !document.querySelector('.message')")
+    page.go_forward(wait_until="commit")
+    assert held
+    page.unroute(script)  # which lets go of it
+    expect(chat.answer).to_contain_text("Whales sing.")
+
+
+def test_a_session_that_ended_elsewhere_leads_to_sign_in_and_back(
+    browser: Browser, model: ScriptedModel, site: str, signed_in: StorageState
+) -> None:
+    with browser.new_context(base_url=site) as context:
+        page, other = context.new_page(), context.new_page()
+        sign_in(page)
+        chat = Chat(page)
+        chat.ask("Do whales sing?")
+        expect(chat.answer).to_have_attribute("data-status", "complete")
+        conversation = page.url
+        other.goto("/")
+        other.get_by_role("button", name=USERNAME).click()
+        other.get_by_role("menuitem", name="Sign out").click()
+        expect(page).to_have_url(re.compile("/sign-in/"))
+        sign_in(page)
+        expect(page).to_have_url(conversation)
+
+
+def sign_in(page: Page) -> None:
+    if "/sign-in/" not in page.url:
+        page.goto("/sign-in/")
+    page.get_by_label("Username").fill(USERNAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Message", exact=True).wait_for()
+    page.wait_for_load_state("load")

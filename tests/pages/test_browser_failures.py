@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.modelserver import answer, status
+from tests.pages.browsing import Chat, ScriptedModel
+
+
+def test_a_failure_is_a_sentence_and_retry_asks_again_in_its_place(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    model.reply = status(503)
+    chat.ask("Do whales sing?")
+    expect(chat.answer.locator(".failure")).to_contain_text("LLM service unavailable (503)")
+    page.reload()
+    expect(chat.answer.locator(".failure")).to_contain_text("LLM service unavailable (503)")
+
+    model.reply = answer("They do.")
+    chat.answer.get_by_role("button", name="Retry").click()
+    expect(chat.answer).to_contain_text("They do.")
+    expect(chat.questions).to_have_text(["Do whales sing?"])
+    page.reload()
+    expect(chat.answers).to_have_count(1)
+    expect(chat.answer).to_contain_text("They do.")
+
+
+def test_retry_of_a_later_question_keeps_what_was_before_it(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_have_attribute("data-status", "complete")
+    model.reply = status(503)
+    chat.ask("At night?")
+    expect(chat.answer.locator(".failure")).to_be_visible()
+    model.reply = answer("At night too.")
+    chat.answer.get_by_role("button", name="Retry").click()
+    expect(chat.answer).to_contain_text("At night too.")
+    expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
+
+
+def test_where_retrying_cannot_help_there_is_no_button(chat: Chat, model: ScriptedModel) -> None:
+    model.reply = status(401)
+    chat.ask("Do whales sing?")
+    expect(chat.answer.locator(".failure")).to_contain_text("The LLM service refused the configured key")
+    expect(chat.answer.get_by_role("button", name="Retry")).to_be_hidden()
+
+
+def test_a_refused_message_stays_in_the_field_under_a_sentence(chat: Chat, page: Page) -> None:
+    too_long = "x" * 200_001
+    chat.field.fill(too_long)
+    chat.send.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(chat.field).to_have_value(too_long)
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_contain_text("Whales sing.")
+    expect(page.locator("#notice")).to_be_hidden()

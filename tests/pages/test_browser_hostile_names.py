@@ -1,0 +1,113 @@
+"""Titles and names of projects, files and people may be hostile: every page shows them as text, the admin's too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.clone import Clone
+from tests.modelserver import threaded_model_server
+from tests.pages.browsing import PASSWORD, ScriptedModel, serving
+from tests.pages.intrusion import Watch
+
+USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
+MAKE = """
+from django.contrib.auth.models import User
+from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step
+from tests.hostile import HOSTILE
+
+inputs = [source.replace("\\0", "") for source in HOSTILE if source.encode(errors="ignore").decode() == source]
+everything = "\\n\\n".join(inputs)
+user = User.objects.create_superuser({username!r}, password={password!r}, email=inputs[0], first_name=inputs[1])
+Preferences.objects.update_or_create(
+    user=user, defaults={{field.name: everything for field in Preferences._meta.fields
+                          if field.get_internal_type() == "TextField"}})
+ApiToken.objects.issue(user_id=user.pk, name=inputs[2][:100])
+projects = Project.objects.bulk_create(
+    Project(owner=user, name=source[:200], instructions=everything) for source in inputs)
+Conversation.objects.bulk_create(
+    Conversation(owner=user, title=source[:200], system_prompt=source, project=projects[number % 3],
+                 pinned=number % 20 == 0, archived=number % 7 == 0)
+    for number, source in enumerate(inputs))
+conversation = Conversation.objects.create(
+    owner=user, title=everything[:200], project=projects[0], system_prompt=everything, model="test-model")
+question = Message.objects.create(conversation=conversation, role="user", text=everything)
+answer = Message.objects.create(conversation=conversation, role="assistant", text=everything, parent=question,
+                                model=inputs[0][:100], status="failed", rating_comment=everything)
+Run.objects.create(user=user, conversation=conversation, user_message=question, message=answer, model=inputs[0][:100],
+                   status="failed", error_content=everything)
+steps = [
+    dict(type="thinking", content=everything, duration=1.0),
+    dict(type="tool_call", id_ref="c", name=inputs[0], arguments=everything, status="finished", progress=inputs[1]),
+    dict(type="tool_result", id_ref="c", name=inputs[0], content=everything, success=False),
+    dict(type="text", content=everything),
+]
+for index, fields in enumerate(steps):
+    Step.objects.create(message=answer, index=index, size=len(fields.get("content", "")),
+                        **{{name: value for name, value in fields.items() if hasattr(Step, name)}})
+conversation.leaf = answer
+conversation.save()
+"""
+NAMED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/)")
+MOST_PAGES = 120
+PATIENCE = 120_000
+"""Milliseconds that a page may take on a busy machine."""
+
+
+@pytest.fixture
+def hostile_site(program: Clone, model: ScriptedModel, tmp_path: Path) -> Iterator[str]:
+    with threaded_model_server(model) as server, serving(program, tmp_path, server.base_url) as address:
+        script = MAKE.format(username=USERNAME, password=PASSWORD)
+        made = program.run(
+            *(".venv/bin/python", "manage.py", "shell", "-c", script),
+            VAR_DIR=str(tmp_path),
+            PYTHONPATH=str(Path(__file__).parents[2]),
+        )
+        assert made.returncode == 0, made.stderr
+        yield address
+
+
+def addresses(page: Page) -> list[str]:
+    """Of the pages of this site that this one leads to."""
+    found: list[str] = page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    here = urlsplit(page.url)
+    there = [urlsplit(urljoin(page.url, address)) for address in found]
+    return [one.path for one in there if one.netloc == here.netloc and one.scheme == here.scheme]
+
+
+def kind(path: str) -> str:
+    """The same for pages that differ only in what they are about."""
+    return NAMED.sub("*", path)
+
+
+def test_every_page_that_can_be_reached_shows_them_as_text(browser: Browser, hostile_site: str) -> None:
+    with browser.new_context(base_url=hostile_site) as context:
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        watch = Watch(page)
+        page.goto("/sign-in/")
+        page.get_by_label("Username").fill(USERNAME)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Message", exact=True).wait_for()
+        seen = walk(page, watch)
+    assert {"/", "/c/*/", "/admin/conversations/conversation/*/change/", "/admin/conversations/step/"} <= seen
+
+
+def walk(page: Page, watch: Watch) -> set[str]:
+    """Goes wherever links lead, once to each kind of page."""
+    seen: set[str] = set()
+    to_visit = ["/", "/admin/"]
+    while to_visit and len(seen) < MOST_PAGES:
+        path = to_visit.pop(0)
+        if kind(path) not in seen and path.endswith("/"):
+            seen.add(kind(path))
+            page.goto(path)
+            watch.check()
+            to_visit += addresses(page)
+    return seen

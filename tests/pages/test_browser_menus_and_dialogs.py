@@ -1,0 +1,159 @@
+"""Menus, dialogs and the column, by keyboard as by pointer."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.pages.browsing import USERNAME, Chat
+
+PHONE = {"width": 375, "height": 720}
+
+
+@pytest.fixture
+def account(chat: Chat, page: Page) -> Locator:
+    """What opens the account's menu."""
+    return page.get_by_role("button", name=USERNAME)
+
+
+@pytest.fixture
+def menu(page: Page) -> Locator:
+    return page.get_by_role("menu", name="Account")
+
+
+def test_a_menu_is_used_with_arrow_keys_and_letters_and_gives_focus_back(
+    account: Locator, menu: Locator, page: Page
+) -> None:
+    items = menu.get_by_role("menuitem")
+    account.press("Enter")
+    expect(account).to_have_attribute("aria-expanded", "true")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(items.last).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("End")
+    expect(items.last).to_be_focused()
+    page.keyboard.type("adm")
+    expect(menu.get_by_role("menuitem", name="Administration")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(account).to_be_focused()
+    expect(account).to_have_attribute("aria-expanded", "false")
+    account.press("ArrowUp")
+    expect(items.last).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(menu).to_be_hidden()
+
+
+def test_a_menu_is_opened_and_closed_by_the_same_button_and_by_a_click_beside_it(
+    account: Locator, menu: Locator, chat: Chat
+) -> None:
+    account.click()
+    expect(menu).to_be_visible()
+    account.click()
+    expect(menu).to_be_hidden()
+    account.click()
+    expect(menu).to_be_visible()
+    chat.page.mouse.click(800, 300)
+    expect(menu).to_be_hidden()
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 400}, PHONE, {"width": 320, "height": 480}])
+def test_a_menu_lies_within_the_window(viewport: dict[str, int], account: Locator, menu: Locator, page: Page) -> None:
+    page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    if viewport["width"] < 700:
+        page.get_by_role("button", name="Show the list of conversations").click()
+    account.click()
+    box = menu.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    assert box["y"] >= 0
+    assert box["x"] + box["width"] <= viewport["width"]
+    assert box["y"] + box["height"] <= viewport["height"]
+
+
+def test_the_keys_are_listed_by_a_key_but_not_while_one_types(chat: Chat, page: Page) -> None:
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
+    chat.field.press("?")
+    expect(chat.field).to_have_value("?")
+    expect(keys).to_be_hidden()
+    chat.field.blur()
+    page.keyboard.press("?")
+    expect(keys).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+
+
+def test_a_dialog_closes_where_one_clicks_beside_it_and_gives_focus_back(account: Locator, menu: Locator) -> None:
+    keys = account.page.get_by_role("dialog", name="Keyboard shortcuts")
+    account.click()
+    menu.get_by_role("menuitem", name="Keyboard shortcuts").click()
+    expect(keys).to_be_visible()
+    keys.get_by_text("Send the message").click()
+    expect(keys).to_be_visible()
+    account.page.mouse.click(20, 20)
+    expect(keys).to_be_hidden()
+    expect(account).to_be_focused()
+
+
+def test_a_slash_leads_to_the_composer(chat: Chat, page: Page) -> None:
+    chat.field.blur()
+    page.keyboard.press("/")
+    expect(chat.field).to_be_focused()
+    expect(chat.field).to_have_value("")
+
+
+def test_a_key_begins_a_new_chat_also_while_one_types(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    expect(chat.answer).to_contain_text("Whales sing.")
+    chat.field.press("Control+Shift+O")
+    expect(page.locator("#empty")).to_be_visible()
+
+
+def test_the_column_is_hidden_and_stays_hidden(chat: Chat, page: Page) -> None:
+    column = page.get_by_role("complementary", name="Conversations")
+    opener = page.get_by_role("button", name="Show the list of conversations")
+    expect(opener).to_be_hidden()
+    page.get_by_role("button", name="Hide the list of conversations").click()
+    expect(column).to_be_hidden()
+    expect(opener).to_be_focused()
+    page.reload()
+    expect(column).to_be_hidden()
+    opener.click()
+    expect(column).to_be_visible()
+    page.keyboard.press("Control+b")
+    expect(column).to_be_hidden()
+    page.keyboard.press("Control+b")
+    page.reload()
+    expect(column).to_be_visible()
+
+
+def test_a_hidden_column_does_not_show_before_the_scripts_run(chat: Chat, page: Page) -> None:
+    page.get_by_role("button", name="Hide the list of conversations").click()
+    held: list[Route] = []
+    page.route("**/frame*.js", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.locator("#sidebar")).to_be_hidden()
+    assert held
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("button", name="Show the list of conversations")).to_have_attribute(
+        "aria-expanded", "false"
+    )
+
+
+def test_on_a_phone_the_column_is_a_drawer(chat: Chat, page: Page) -> None:
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    column = page.locator("#sidebar")
+    expect(column).to_be_hidden()
+    page.get_by_role("button", name="Show the list of conversations").click()
+    expect(column).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(column).to_be_hidden()
+    page.get_by_role("button", name="Show the list of conversations").click()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(column).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.get_by_role("button", name="Show the list of conversations")).to_be_hidden()

@@ -1,0 +1,271 @@
+"""What one can do with a message: copy, edit, ask again, rate."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
+
+from tests.modelserver import Gate, ModelRequest, Reply, answer, calls, finish, text, tool_call, wait_for
+from tests.pages.browsing import Chat, ScriptedModel, Wire
+
+MARKDOWN = "It is **so**:\n\n- one\n- `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+
+
+@pytest.fixture
+def clipboard(context: BrowserContext, site: str) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.rstrip("/"))
+
+
+def copied(page: Page) -> str:
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_an_answer_is_copied_as_its_markdown_and_a_question_as_typed(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    model.reply = answer(MARKDOWN)
+    chat.ask("Is it *so*?")
+    chat.finish("one")
+    chat.action("Copy the answer").click()
+    expect(page.locator("#announcer")).to_have_text("Copied.")
+    assert copied(page) == MARKDOWN
+    chat.questions.hover()
+    page.get_by_role("button", name="Copy your message").click()
+    expect(page.get_by_role("button", name="Copy your message")).to_have_class(re.compile("done"))
+    assert copied(page) == "Is it *so*?"
+
+
+@pytest.mark.usefixtures("clipboard")
+def test_all_that_an_answer_says_is_copied_also_before_its_tools(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    replies = iter(
+        [calls(text("Let me *see*."), tool_call("calculator", {"expression": "6*7"})), answer("It is **42**.")]
+    )
+    model.reply = lambda request: next(replies)
+    chat.ask("What is 6*7?")
+    chat.finish("It is 42.")
+    chat.action("Copy the answer").click()
+    expect(page.locator("#announcer")).to_have_text("Copied.")
+    assert copied(page) == "Let me *see*.\n\nIt is **42**."
+
+
+def test_what_cannot_be_copied_is_said(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('no')); }")
+    chat.action("Copy the answer").click()
+    expect(page.get_by_role("alert")).to_have_text("This could not be copied. Select it, and copy it by hand.")
+
+
+def test_actions_show_on_hover_and_focus_and_do_not_move_anything(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    for question in ("Do whales sing?", "At night?"):
+        chat.ask(question)
+        expect(chat.answers).to_have_count(1 if question == "Do whales sing?" else 2)
+        chat.finish("Whales sing.")
+    first = chat.answers.first
+    place = first.bounding_box()
+    actions = first.locator(".actions")
+    page.mouse.move(0, 0)
+    expect(actions).to_have_css("opacity", "0")
+    expect(chat.answer.locator(".actions")).to_have_css("opacity", "1")
+    first.hover()
+    expect(actions).to_have_css("opacity", "1")
+    page.mouse.move(0, 0)
+    chat.action("Copy the answer", first).focus()
+    expect(actions).to_have_css("opacity", "1")
+    assert first.bounding_box() == place
+
+
+def test_on_touch_actions_always_show(chat: Chat, page: Page, browser: Browser, signed_in: StorageState) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    chat.ask("At night?")
+    expect(chat.answers).to_have_count(2)
+    with browser.new_context(storage_state=signed_in, is_mobile=True, has_touch=True) as context:
+        phone = context.new_page()
+        phone.goto(page.url)
+        expect(phone.locator(".message .actions").first).to_have_css("opacity", "1")
+        expect(phone.locator(".answer .actions").first).to_have_css("opacity", "1")
+
+
+def test_an_answer_says_its_model_tokens_and_time(chat: Chat, model: ScriptedModel) -> None:
+    model.reply = answer("Whales sing.", completion=1234)
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    expect(chat.answer.locator(".figures span").first).to_have_text("test-model")
+    expect(chat.answer.locator(".figures")).to_contain_text(re.compile(r"1234 tokens\d+(\.\d+)? m?s"))
+
+
+@pytest.mark.parametrize("key", ["Enter", "Control+Enter"])
+def test_an_edited_question_is_another_version_answered_anew(
+    key: str, chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    model.reply = answer("Crickets do too.")
+    chat.questions.hover()
+    page.get_by_role("button", name="Edit your message").click()
+    field = page.get_by_role("textbox", name="Edit your message")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("Do whales sing?")
+    field.fill("Do crickets sing?\n")
+    field.press(key)
+    chat.finish("Crickets do too.")
+    expect(chat.questions).to_have_count(1)
+    expect(chat.questions).to_contain_text("Do crickets sing?")
+    expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
+    expect(field).to_have_count(0)
+
+
+def test_esc_leaves_a_question_as_it_was_and_stops_nothing(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    chat.questions.hover()
+    page.get_by_role("button", name="Edit your message").click()
+    page.get_by_role("textbox", name="Edit your message").fill("Something else")
+    page.get_by_role("textbox", name="Edit your message").press("Escape")
+    expect(chat.questions).to_have_text("Do whales sing?")
+    expect(chat.questions).to_be_visible()
+    expect(page.get_by_role("button", name="Edit your message")).to_be_focused()
+    page.get_by_role("button", name="Edit your message").click()
+    expect(page.get_by_role("textbox", name="Edit your message")).to_have_value("Do whales sing?")
+
+
+def test_a_refused_edit_keeps_what_was_typed_under_a_sentence(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    chat.questions.hover()
+    page.get_by_role("button", name="Edit your message").click()
+    field = page.get_by_role("textbox", name="Edit your message")
+    too_long = "x" * 200_001
+    field.fill(too_long)
+    page.locator(".editor").get_by_role("button", name="Send").click()
+    expect(page.locator(".editor").get_by_role("alert")).to_be_visible()
+    expect(field).to_have_value(too_long)
+    field.fill("Do crickets sing?")
+    field.press("Enter")
+    expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
+
+
+@pytest.fixture
+def being_edited(model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]) -> Chat:
+    """A conversation whose connection can be cut, and whose question is about to be sent otherwise."""
+    page.goto("/")
+    chat = Chat(page)
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    chat.questions.hover()
+    page.get_by_role("button", name="Edit your message").click()
+    page.get_by_role("textbox", name="Edit your message").fill("Do crickets sing?")
+    return chat
+
+
+def test_an_edit_that_was_not_sent_is_still_there_after_a_reload(being_edited: Chat, page: Page, wire: Wire) -> None:
+    wire.cut()
+    field = page.get_by_role("textbox", name="Edit your message")
+    field.press("Enter")
+    expect(being_edited.bar).to_be_visible()
+    page.reload()
+    expect(field).to_have_value("Do crickets sing?")
+    wire.mend()
+    field.press("Enter")
+    expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
+    expect(field).to_have_count(0)
+
+
+def test_an_edit_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
+    being_edited: Chat, page: Page, wire: Wire
+) -> None:
+    wire.lose_answer_to("message.edit")
+    page.get_by_role("textbox", name="Edit your message").press("Enter")
+    expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
+    being_edited.finish("Whales sing.")
+    sent = [request["params"] for request in wire.sent if request["method"] == "message.edit"]
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+
+
+def test_an_answer_is_made_again_beside_the_first(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    model.reply = answer("They do indeed.")
+    chat.action("Answer again").click()
+    chat.finish("They do indeed.")
+    expect(chat.answers).to_have_count(1)
+    expect(chat.questions).to_have_count(1)
+    expect(chat.version).to_have_text("2/2")
+    page.reload()
+    expect(chat.answer).to_contain_text("They do indeed.")
+    expect(chat.version).to_have_text("2/2")
+
+
+def test_an_answer_is_made_again_with_another_model(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    asked: list[object] = []
+
+    def reply(request: ModelRequest) -> Reply:
+        asked.append(request.body["model"])
+        return answer("They do indeed.")
+
+    model.reply = reply
+    chat.action("Answer again with another model").click()
+    page.get_by_role("menu", name="Models").get_by_role("menuitemradio", name="other-model").click()
+    chat.finish("They do indeed.")
+    expect(chat.answer.locator(".figures span").first).to_have_text("other-model")
+    assert asked == ["other-model"]
+
+
+def test_while_an_answer_is_made_nothing_can_be_asked_again(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    gate = Gate()
+    model.reply = [text("So"), wait_for(gate), finish()]
+    chat.ask("At night?")
+    expect(chat.steps("text")).to_have_text("So")
+    expect(chat.action("Answer again", chat.answers.first)).to_be_hidden()
+    expect(chat.answer.locator(".actions")).to_be_hidden()
+    gate.open()
+    expect(chat.answer.locator(".actions")).to_be_visible()
+
+
+def test_a_rating_and_what_is_said_about_it_are_kept(chat: Chat, page: Page) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    bad, good = chat.action("Bad answer"), chat.action("Good answer")
+    bad.click()
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    comment = page.get_by_placeholder("What was wrong with it? (optional)")
+    comment.fill("Too short")
+    comment.press("Enter")
+    expect(comment).to_have_count(0)
+    expect(page.locator("#announcer")).to_have_text("Thank you.")
+    expect(bad).to_be_focused()
+
+    page.reload()
+    expect(bad).to_have_attribute("aria-pressed", "true")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    expect(bad).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_placeholder("What was good about it? (optional)")).to_have_value("Too short")
+    page.keyboard.press("Tab")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".comment")).to_have_count(0)
+    page.reload()
+    expect(good).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_rating_that_the_server_did_not_get_is_taken_back_and_said(
+    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+) -> None:
+    page.goto("/")
+    chat = Chat(page)
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    wire.cut()
+    chat.action("Good answer").click()
+    expect(page.get_by_role("alert")).to_contain_text("There is no connection to the server right now.")
+    expect(chat.action("Good answer")).to_have_attribute("aria-pressed", "false")

@@ -1,0 +1,127 @@
+"""What the reader looks at stays where it is while an answer comes, and when the server's rendering takes its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.modelserver import Gate, Part, calls, done, finish, pause, text, thinking, tool_call, usage, wait_for
+from tests.pages.browsing import Chat, ScriptedModel
+
+OBSERVE = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const { value, hadRecentInput, sources } of list.getEntries()) {
+    const moved = sources.map(({ node, previousRect: was, currentRect: is }) =>
+      `${node?.nodeName} ${node?.className}: ${was.y} + ${was.height} -> ${is.y} + ${is.height}`);
+    if (!hadRecentInput) shifts.push({ value, moved });
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+MOST = 0.02
+"""Of what the browser calls cumulative layout shift; from 0.1 on people are said to notice."""
+INPUT_COUNTS_FOR = 0.6
+"""Seconds after a key or click in which the browser takes movement for what was asked for."""
+PARAGRAPH = "Whales sing **long** songs, with `rhymes`, which they learn from each other over thousands of miles.\n\n"
+MIXED = """## Songs
+
+- one
+- two
+
+```python
+print("sing")
+```
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+$$x^2$$
+
+> So.
+
+"""
+
+
+def streamed(source: str, *, every: float = 0.01) -> list[Part]:
+    words = source.split(" ")
+    return [part for word in words for part in (text(f"{word} "), pause(every))]
+
+
+def watch_shifts(page: Page) -> None:
+    page.add_init_script(OBSERVE)
+    page.reload()
+
+
+def total(page: Page) -> tuple[float, Any]:
+    shifts = page.evaluate("() => shifts")
+    return sum(shift["value"] for shift in shifts), shifts
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("length", [1, 12], ids=["an answer that fits in the window", "a long answer"])
+def test_nothing_jumps_from_the_first_word_to_the_stored_answer(
+    length: int, width: int, chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    watch_shifts(page)
+    model.reply = [pause(INPUT_COUNTS_FOR), *streamed((PARAGRAPH + MIXED) * length), finish(), usage(), done()]
+    chat.ask("Tell me of whales")
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
+    expect(chat.answer.locator("table").last).to_be_visible()
+    page.wait_for_timeout(500)  # what comes late, comes within it
+    moved, shifts = total(page)
+    assert moved < MOST, shifts
+
+
+def test_nothing_jumps_where_thinking_is_folded_and_tools_are_called(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    """The fold of what was thought moves what is below it, which is nothing yet."""
+    watch_shifts(page)
+    called = calls(
+        pause(INPUT_COUNTS_FOR),
+        *(part for word in PARAGRAPH.split(" ") for part in (thinking(f"{word} "), pause(0.01))),
+        tool_call("calculator", {"expression": "6*7"}),
+    )
+    replies = iter([called, [*streamed(PARAGRAPH + MIXED), finish(), usage(), done()]])
+    model.reply = lambda request: next(replies)
+    chat.ask("Think, reckon and tell")
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
+    expect(chat.answer.locator("table").last).to_be_visible()
+    page.wait_for_timeout(500)
+    moved, shifts = total(page)
+    assert moved < MOST, shifts
+
+
+def test_what_a_reader_looks_at_stays_while_the_answer_goes_on_and_ends(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
+    watch_shifts(page)
+    gate = Gate()
+    model.reply = [
+        *(text(PARAGRAPH + MIXED) for _ in range(10)),
+        wait_for(gate),
+        pause(INPUT_COUNTS_FOR),
+        *streamed(PARAGRAPH + MIXED),
+        *(finish(), usage(), done()),
+    ]
+    chat.ask("Tell me of whales")
+    expect(chat.steps("text").locator("h2")).to_have_count(10)
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, -800)
+    expect(page.locator("#jump")).to_be_visible()
+    heading = chat.steps("text").locator("h2").nth(7)
+    before = heading.bounding_box()
+    gate.open()
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
+    expect(chat.answer.locator("table")).to_have_count(11)
+    page.wait_for_timeout(500)
+    after = heading.bounding_box()
+    assert before
+    assert after
+    assert abs(after["y"] - before["y"]) < 1
+    moved, shifts = total(page)
+    assert moved < MOST, shifts

@@ -1,0 +1,165 @@
+"""The settings in a browser: what scripts add, small screens, either direction of writing, and accessibility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.pages.axe import violations_in_every_look
+from tests.pages.browsing import PASSWORD, USERNAME, listen_for_complaints
+
+PAGES = {
+    "Profile": "/settings/",
+    "Display": "/settings/display/",
+    "Answers": "/settings/answers/",
+    "Security": "/settings/security/",
+    "API tokens": "/settings/tokens/",
+}
+
+
+@pytest.fixture
+def elsewhere(browser: Browser, site: str, signed_in: object) -> Iterator[Page]:
+    """Ada on another device, with a session of its own, in Tokyo."""
+    with browser.new_context(base_url=site, timezone_id="Asia/Tokyo") as context:
+        page = context.new_page()
+        complaints = listen_for_complaints(page)
+        page.goto("/sign-in/")
+        page.get_by_label("Username").fill(USERNAME)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Message", exact=True).wait_for()
+        yield page
+        assert complaints == []
+
+
+@pytest.mark.requires_node
+def test_every_page_keeps_the_rules_for_accessibility(page: Page, complaints: list[str]) -> None:
+    for heading, address in PAGES.items():
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+        assert violations_in_every_look(page) == {}, heading
+    page.goto("/settings/delete-account/")
+    assert violations_in_every_look(page) == {}
+
+
+@pytest.mark.requires_node
+def test_errors_stand_at_their_fields(page: Page, complaints: list[str]) -> None:
+    page.goto("/settings/")
+    page.get_by_label("Username").fill("a b")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Username")).to_have_value("a b")
+    expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
+    assert violations_in_every_look(page) == {}
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_every_section_is_in_sight_on_a_phone(page: Page, complaints: list[str], width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 720})
+    page.goto("/settings/")
+    sections = page.get_by_role("navigation", name="Settings").get_by_role("link")
+    expect(sections).to_have_count(len(PAGES))
+    for section in sections.all():
+        expect(section).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_nothing_is_cut_off_on_a_phone(width: int, page: Page, complaints: list[str]) -> None:
+    page.set_viewport_size({"width": width, "height": 720})
+    for address in PAGES.values():
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        expect(page.locator(".settings-nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+
+
+def test_from_the_chat_to_the_settings_and_back(page: Page, complaints: list[str]) -> None:
+    page.goto("/")
+    page.get_by_role("button", name=USERNAME).click()
+    page.get_by_role("menuitem", name="Settings").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Profile")
+    page.get_by_role("link", name="Back to the chat").click()
+    expect(page.get_by_label("Message", exact=True)).to_be_visible()
+
+
+def test_a_theme_shows_when_it_is_touched_and_stays_when_it_is_saved(page: Page, complaints: list[str]) -> None:
+    page.goto("/settings/display/")
+    page.get_by_label("Dark").check(force=True)
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    page.get_by_label("System").check(force=True)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("html:not([data-theme])")).to_be_attached()
+
+
+def test_the_zone_of_the_browser_is_told_without_being_asked(elsewhere: Page) -> None:
+    elsewhere.goto("/settings/display/")
+    elsewhere.wait_for_load_state("networkidle")
+    elsewhere.reload()
+    expect(elsewhere.get_by_label("Time zone").locator("option:checked")).to_have_text(
+        "As the browser says (Asia/Tokyo)"
+    )
+
+
+def test_what_is_typed_is_not_lost_by_a_slip(page: Page, complaints: list[str]) -> None:
+    page.goto("/settings/answers/")
+    page.get_by_label("About you").fill("I keep bees.")
+    asked: list[str] = []
+
+    def stay(dialog: object) -> None:
+        asked.append(dialog.type)  # type: ignore[attr-defined]
+        dialog.dismiss()  # type: ignore[attr-defined]
+
+    page.once("dialog", stay)
+    page.get_by_role("link", name="Profile").click()
+    expect(page.get_by_label("About you")).to_have_value("I keep bees.")
+    assert asked == ["beforeunload"]
+    page.get_by_role("button", name="Save").click()  # which does not ask
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    expect(page.get_by_label("About you")).to_have_value("I keep bees.")
+    page.get_by_label("About you").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+
+
+def test_a_token_is_copied_and_loading_again_makes_no_other(page: Page, complaints: list[str]) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/settings/tokens/")
+    page.get_by_label("Name").fill("robot")
+    page.get_by_role("button", name="Make the token").click()
+    text = page.locator("#new-token").inner_text()
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == text
+    page.reload()
+    expect(page.locator("#new-token")).not_to_be_attached()
+    expect(page.locator("strong", has_text="robot")).to_have_count(1)
+
+    page.locator("summary", has_text="robot").click()
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("“robot” is revoked.")
+    expect(page.locator("strong")).to_have_count(0)
+
+
+def test_signing_out_elsewhere_leads_the_page_there_to_sign_in(elsewhere: Page, page: Page) -> None:
+    elsewhere.goto("/")
+    elsewhere.get_by_label("Message", exact=True).wait_for()
+    page.goto("/settings/security/")
+    page.get_by_role("button", name="Sign out everywhere else").click()
+    expect(page.get_by_text("You are signed in nowhere else.")).to_be_visible()
+    expect(elsewhere.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_page_may_be_written_from_right_to_left(page: Page, complaints: list[str]) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/settings/")
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    side, main = page.locator(".settings-side").bounding_box(), page.locator(".settings-main").bounding_box()
+    assert side
+    assert main
+    assert side["x"] > main["x"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280

@@ -1,0 +1,133 @@
+"""Branches: versions of questions and answers, and going from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.modelserver import Gate, answer, done, finish, text, usage, wait_for
+from tests.pages.browsing import Chat, ScriptedModel, listen_for_complaints
+
+LONG = "\n\n".join(f"paragraph {number}" for number in range(40))
+
+
+@pytest.fixture
+def second(context: BrowserContext) -> Iterator[Chat]:
+    """Another tab of the same person."""
+    page = context.new_page()
+    complaints = listen_for_complaints(page)
+    yield Chat(page)
+    assert complaints == []
+
+
+@pytest.fixture
+def two_versions(chat: Chat, model: ScriptedModel) -> Chat:
+    """A conversation whose first answer has a follow-up in its first version, and a second version without."""
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    model.reply = answer("At night too.")
+    chat.ask("At night?")
+    expect(chat.answers).to_have_count(2)
+    chat.finish("At night too.")
+    model.reply = answer("They do.")
+    chat.answers.first.hover()
+    chat.action("Answer again", chat.answers.first).click()
+    expect(chat.answers).to_have_count(1)
+    chat.finish("They do.")
+    return chat
+
+
+def test_the_other_version_comes_with_all_that_followed_it(two_versions: Chat, page: Page) -> None:
+    chat = two_versions
+    expect(chat.version).to_have_text("2/2")
+    expect(chat.action("Next version")).to_be_disabled()
+    chat.action("Previous version").click()
+    expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
+    expect(chat.answers.first).to_contain_text("Whales sing.")
+    expect(chat.answers.first.locator('[data-part="version"]')).to_have_text("1/2")
+    page.reload()
+    expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
+
+
+def test_by_keyboard_one_goes_back_and_forth_without_leaving_the_switch(two_versions: Chat, page: Page) -> None:
+    chat = two_versions
+    chat.action("Previous version").focus()
+    page.keyboard.press("Enter")
+    expect(chat.answers).to_have_count(2)
+    expect(chat.action("Next version", chat.answers.first)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chat.answers).to_have_count(1)
+    expect(chat.action("Previous version")).to_be_focused()
+
+
+def test_other_tabs_follow(two_versions: Chat, page: Page, second: Chat) -> None:
+    second.page.goto(page.url)
+    expect(second.answer).to_contain_text("They do.")
+    two_versions.action("Previous version").click()
+    expect(second.questions).to_have_text(["Do whales sing?", "At night?"])
+    second.answers.first.hover()
+    second.action("Next version", second.answers.first).click()
+    expect(two_versions.answers).to_have_count(1)
+    expect(two_versions.answer).to_contain_text("They do.")
+
+
+def test_what_one_looks_at_stays_in_its_place(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    model.reply = answer(LONG)
+    chat.ask("Write much")
+    chat.finish("paragraph 39")
+    model.reply = answer(f"{LONG}\n\nAnd even more.")
+    chat.action("Answer again").click()
+    chat.finish("And even more.")
+    switch = chat.answer.locator('[data-part="versions"]')
+    before = switch.bounding_box()
+    assert before
+    chat.action("Previous version").click()
+    expect(chat.version).to_have_text("1/2")
+    after = switch.bounding_box()
+    assert after
+    assert abs(after["y"] - before["y"]) <= 1
+
+
+def test_a_live_answer_goes_on_while_one_looks_at_another_version(
+    chat: Chat, page: Page, second: Chat, model: ScriptedModel
+) -> None:
+    chat.ask("Do whales sing?")
+    chat.finish("Whales sing.")
+    gate, end = Gate(), Gate()
+    model.reply = [text("They "), wait_for(gate), text("do "), wait_for(end), text("so."), finish(), usage(), done()]
+    chat.action("Answer again").click()
+    expect(chat.steps("text")).to_have_text("They ")
+    expect(chat.version).to_have_text("2/2")
+
+    chat.action("Previous version").click()
+    expect(chat.answer).to_contain_text("Whales sing.")
+    expect(chat.answers).to_have_count(1)
+    expect(chat.stop).to_be_visible()
+    gate.open()
+    second.page.goto(page.url)
+    expect(second.answer).to_contain_text("Whales sing.")
+    expect(second.stop).to_be_visible()
+
+    second.action("Next version").click()
+    for tab in (chat, second):
+        expect(tab.steps("text")).to_have_text("They do ")
+        expect(tab.version).to_have_text("2/2")
+    chat.action("Previous version").click()
+    expect(chat.answer).to_contain_text("Whales sing.")
+    expect(second.answer).to_contain_text("Whales sing.")
+    end.open()
+    expect(chat.stop).to_be_hidden()
+    expect(chat.answer).to_contain_text("Whales sing.")
+    chat.action("Next version").click()
+    chat.finish("They do so.")
+
+
+def test_older_messages_that_were_read_stay_when_the_branch_changes(two_versions: Chat, page: Page) -> None:
+    chat = two_versions
+    question = chat.questions.first.element_handle()
+    assert question
+    chat.action("Previous version").click()
+    expect(chat.answers).to_have_count(2)
+    assert question.evaluate("one => one.isConnected")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+from django.test import Client
+
+from conversations.models import Preferences
+
+
+@pytest.mark.parametrize("page", ["400", "403", "403_csrf", "404", "500"])
+def test_an_error_page_needs_nothing_that_may_be_broken(page: str) -> None:
+    """No request, no user, no database."""
+    html = render_to_string(f"{page}.html")
+    assert "<h1>" in html
+    assert 'href="/"' in html
+
+
+def test_what_breaks_is_told_in_the_persons_language_and_theme(
+    member: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Preferences.objects.create(user=ada, language="zh-hans", theme="dark")
+
+    def broken() -> None:
+        raise ValueError("secret details")
+
+    monkeypatch.setattr("conversations.views.chat.suggestions", broken)
+    member.raise_request_exception = False
+    response = member.get("/")
+    html = response.content.decode()
+    assert response.status_code == 500
+    assert '<html lang="zh-hans" data-theme="dark">' in html
+    assert "服务器出错了" in html
+    assert "secret details" not in html

@@ -1,0 +1,63 @@
+"""NUL, which PostgreSQL cannot store nor look for, is refused or found nowhere, in every field and address."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from conversations.models import Conversation
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada", password="something long"))
+    return client
+
+
+def test_signing_in(client: Client) -> None:
+    User.objects.create_user("ada")
+    answered = client.post("/sign-in/", {"username": "ada\0", "password": "some\0thing"})
+    assert answered.status_code == 200
+    assert "Null characters are not allowed" in answered.text
+
+
+def test_making_the_first_account(client: Client) -> None:
+    answered = client.post(
+        "/first-start/", {"username": "ada\0", "password1": "long\0enough", "password2": "long\0enough"}
+    )
+    assert answered.status_code == 200
+    assert not User.objects.exists()
+
+
+def test_the_cookie_of_a_session(client: Client) -> None:
+    User.objects.create_user("ada")
+    client.cookies["sessionid"] = "a\0b"
+    assert client.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("address", ["/", "/conversations/", "/c/{}/", "/c/{}/messages/"])
+def test_where_a_page_begins(admin: Client, address: str) -> None:
+    conversation = Conversation.objects.create(owner=User.objects.get())
+    assert admin.get(address.format(conversation.pk), {"before": "a\0b"}).status_code in (200, 400, 404)
+
+
+@pytest.mark.parametrize("model", ["conversation", "message", "run", "step", "tokenusage", "apitoken", "project"])
+@pytest.mark.parametrize("parameter", ["q", "status", "model", "user", "id", "o", "p", "owner__id__exact"])
+def test_what_an_administrator_looks_for(admin: Client, model: str, parameter: str) -> None:
+    assert admin.get(f"/admin/conversations/{model}/", {parameter: "a\0b"}).status_code in (200, 302, 400)
+
+
+@pytest.mark.parametrize("model", ["auth/user", "conversations/project", "conversations/apitoken"])
+def test_what_an_administrator_writes(admin: Client, model: str) -> None:
+    fields = {"username": "eve\0", "password1": "a\0long one", "password2": "a\0long one", "name": "a\0b"}
+    owner = str(User.objects.get().pk)
+    answered = admin.post(f"/admin/{model}/add/", {**fields, "owner": owner, "user": owner, "instructions": "a\0b"})
+    assert answered.status_code in (200, 403)
+
+
+def test_the_page_of_an_object(admin: Client) -> None:
+    assert admin.get("/admin/conversations/run/a_00b/change/").status_code in (302, 404)
+    assert admin.get("/admin/auth/user/a_00b/change/").status_code in (302, 404)

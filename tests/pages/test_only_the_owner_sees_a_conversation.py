@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from conversations.models import Conversation, Message
+
+PAGES = ["/c/{conversation}/", "/c/{conversation}/messages/", "/c/{conversation}/messages/{message}/"]
+
+
+@pytest.fixture
+def stranger(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user("eve"))
+    return client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_owner_finds_it(page: str, member: Client, ask: Callable[..., Message]) -> None:
+    answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
+    response = member.get(page.format(conversation=answer.conversation_id, message=answer.pk))
+    assert response.status_code == 200
+    assert "They do." in response.content.decode()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_for_somebody_else_it_does_not_exist(page: str, stranger: Client, ask: Callable[..., Message]) -> None:
+    answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
+    response = stranger.get(page.format(conversation=answer.conversation_id, message=answer.pk))
+    assert response.status_code == 404
+    assert "They do." not in response.content.decode()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_is_not_signed_in_is_led_to_sign_in_and_back(
+    page: str, client: Client, ask: Callable[..., Message]
+) -> None:
+    answer = ask("Do whales sing?")
+    address = page.format(conversation=answer.conversation_id, message=answer.pk)
+    response = client.get(address)
+    assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={address}")
+
+
+def test_a_message_of_another_conversation_of_ones_own_is_not_in_this_one(
+    ada: User, member: Client, ask: Callable[..., Message]
+) -> None:
+    answer = ask("Do whales sing?")
+    other = Conversation.objects.create(owner=ada)
+    assert member.get(f"/c/{other.pk}/messages/{answer.pk}/").status_code == 404
+
+
+def test_what_does_not_exist_is_said_plainly(member: Client) -> None:
+    response = member.get(f"/c/{uuid4()}/")
+    assert response.status_code == 404
+    assert "There is nothing here" in response.content.decode()
+
+
+def test_a_list_shows_only_ones_own(member: Client, stranger: Client, conversation: Conversation) -> None:
+    assert "Whales" in member.get("/").content.decode()
+    assert "Whales" not in stranger.get("/").content.decode()
+    assert "Whales" not in stranger.get("/conversations/").content.decode()
+
+
+def test_pages_are_not_kept_by_caches(member: Client, conversation: Conversation) -> None:
+    assert "no-store" in member.get(f"/c/{conversation.pk}/")["Cache-Control"]

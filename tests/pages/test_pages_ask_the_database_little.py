@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from conversations.models import Conversation, Message
+
+STEPS = [
+    {"type": "thinking", "content": "Hmm", "duration": 1},
+    {"type": "tool_call", "id_ref": "a", "name": "calculator", "arguments": "{}", "status": "finished"},
+    {"type": "tool_result", "id_ref": "a", "name": "calculator", "content": "{}", "success": True},
+    {"type": "text", "content": "words of the answer"},
+]
+
+
+@pytest.fixture
+def queries(member: Client) -> Callable[[str], list[str]]:
+    """Those that a page makes when it is not seen for the first time."""
+
+    def queries(address: str) -> list[str]:
+        member.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert member.get(address).status_code == 200
+        return [query["sql"] for query in captured.captured_queries if "PRAGMA" not in query["sql"]]
+
+    return queries
+
+
+def test_a_conversation_takes_as_many_queries_long_or_short(
+    queries: Callable[[str], list[str]], conversation: Conversation, ask: Callable[..., Message]
+) -> None:
+    ask("first", *STEPS)
+    short = queries(f"/c/{conversation.pk}/")
+    for number in range(20):
+        ask(f"question {number}", *STEPS)
+    long = queries(f"/c/{conversation.pk}/")
+    assert len(short) == len(long) <= 10, "\n".join(long)
+
+
+def test_the_first_look_at_many_texts_stores_them_at_once(
+    member: Client, conversation: Conversation, ask: Callable[..., Message]
+) -> None:
+    for number in range(20):
+        ask(f"question {number}", *STEPS)
+    with CaptureQueriesContext(connection) as captured:
+        member.get(f"/c/{conversation.pk}/")
+    assert sum(query["sql"].startswith("UPDATE") for query in captured.captured_queries) == 1
+
+
+def test_the_list_takes_one_query_and_reads_no_bodies(queries: Callable[[str], list[str]], ada: User) -> None:
+    Conversation.objects.bulk_create(Conversation(owner=ada, title=str(number)) for number in range(200))
+    made = queries("/conversations/")
+    assert len(made) <= 3, "\n".join(made)
+    assert not any("system_prompt" in sql or "conversations_message" in sql for sql in made)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from conversations import attempts
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The time, at the beginning of a window."""
+    cache.clear()
+    now = [float(attempts.WINDOW * 1_000)]
+    monkeypatch.setattr("conversations.attempts.time.time", lambda: now[0])
+    yield now
+    cache.clear()
+
+
+def guess(client: Client, password: str = "wrong", username: str = "ada", address: str = "192.0.2.1") -> str:
+    """What the page says; "" once one is in."""
+    sent = {"username": username, "password": password}
+    response = client.post("/sign-in/", sent, REMOTE_ADDR=address, headers={})
+    return "" if response.status_code == 302 else " ".join(response.context["form"].non_field_errors())
+
+
+def test_after_so_many_wrong_ones_even_the_right_one_waits(client: Client, ada: User, clock: list[float]) -> None:
+    for _ in range(attempts.PER_ACCOUNT_AND_ADDRESS):
+        assert guess(client) == "This username and this password do not belong together."
+    assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 10 minutes."
+    clock[0] += attempts.WINDOW - 30
+    assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 1 minute."
+    clock[0] += 30
+    assert guess(client, PASSWORD) == ""
+
+
+def test_the_owner_is_not_kept_out_elsewhere_nor_are_others_here(client: Client, ada: User) -> None:
+    User.objects.create_user("bob", password=PASSWORD)
+    for _ in range(attempts.PER_ACCOUNT_AND_ADDRESS):
+        guess(client)
+    assert "too many" in guess(client, PASSWORD)
+    assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
+    assert guess(Client(), PASSWORD, username="bob") == ""
+
+
+def test_another_spelling_of_the_name_is_no_other_account(client: Client, ada: User) -> None:
+    for _ in range(attempts.PER_ACCOUNT_AND_ADDRESS):
+        guess(client, username="ADA")
+    assert "too many" in guess(client, PASSWORD)
+
+
+def test_guesses_at_many_accounts_from_one_address_wait(
+    client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "PER_ADDRESS", 12)
+    for number in range(12):
+        guess(client, username=f"user{number}")
+    assert "too many" in guess(client, PASSWORD)
+    assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
+
+
+def test_guesses_at_one_account_from_many_addresses_wait(
+    client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "PER_ACCOUNT", 12)
+    for number in range(12):
+        guess(client, address=f"192.0.2.{number}")
+    assert "too many" in guess(client, PASSWORD, address="198.51.100.1")
+
+
+@pytest.mark.parametrize(("public_url", "counted"), [("https://chat.example.com", "198.51.100.7"), ("", "127.0.0.1")])
+def test_behind_a_proxy_the_address_is_the_one_that_it_adds(
+    public_url: str, counted: str, client: Client, ada: User, settings: Settings
+) -> None:
+    settings.PUBLIC_URL = public_url
+    request = client.get("/sign-in/", headers={"X-Forwarded-For": "203.0.113.5, 198.51.100.7"}).wsgi_request
+    assert attempts.address_of(request) == counted
+
+
+def test_without_the_cache_nobody_is_kept_out(client: Client, ada: User, settings: Settings) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
+    }
+    assert "do not belong together" in guess(client)
+    assert guess(client, PASSWORD) == ""
+
+
+def test_the_admin_has_no_page_of_its_own_to_guess_at(client: Client, ada: User) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/sign-in/?next=/admin/"
+    assert client.post("/admin/login/", {"username": "ada", "password": PASSWORD}).status_code == 302
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_is_no_administrator_is_told_so_there(member: Client) -> None:
+    response = member.get("/admin/", follow=True)
+    assert response.status_code == 403
+    assert "Your account may not do this." in response.content.decode()

@@ -1,0 +1,100 @@
+"""Language, theme and time zone hold on every page: the person's choice, else what the browser says."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import AsyncClient, Client
+from django.utils import timezone, translation
+
+from conversations.models import Conversation, Preferences
+
+CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9"}
+
+
+def html_of(client: Client, page: str = "/", **headers: str) -> str:
+    return client.get(page, headers=headers).content.decode()
+
+
+def prefer(user: User, **fields: Any) -> None:
+    Preferences.objects.update_or_create(user=user, defaults=fields)
+
+
+@pytest.mark.django_db
+def test_a_visitor_reads_what_the_browser_asks_for(client: Client, ada: User) -> None:
+    response = client.get("/sign-in/", headers=CHINESE)
+    assert '<html lang="zh-hans"' in response.content.decode()
+    assert "登录" in response.content.decode()
+    assert response["Content-Language"] == "zh-hans"
+    assert "Accept-Language" in response["Vary"]
+    assert '<html lang="en"' in html_of(client, "/sign-in/", **{"Accept-Language": "fr"})
+
+
+def test_the_chosen_language_wins_over_the_browsers(member: Client, ada: User) -> None:
+    assert 'lang="zh-hans"' in html_of(member, **CHINESE)
+    prefer(ada, language="en")
+    assert 'lang="en"' in html_of(member, **CHINESE)
+    prefer(ada, language="zh-hans")
+    response = member.get("/")
+    assert 'lang="zh-hans"' in response.content.decode()
+    assert response["Content-Language"] == "zh-hans"
+
+
+def test_a_language_that_is_no_more_is_the_browsers(member: Client, ada: User) -> None:
+    prefer(ada, language="tlh")
+    assert 'lang="zh-hans"' in html_of(member, **CHINESE)
+
+
+def test_the_admin_pages_follow_too(admin_client: Client, admin_user: User) -> None:
+    prefer(admin_user, language="zh-hans")
+    assert "认证和授权" in html_of(admin_client, "/admin/")
+
+
+@pytest.mark.parametrize(("theme", "attribute"), [("system", ""), ("light", "light"), ("dark", "dark")])
+@pytest.mark.parametrize("page", ["/", "/nowhere/"])
+def test_the_theme_is_in_the_page_itself(theme: str, attribute: str, page: str, member: Client, ada: User) -> None:
+    prefer(ada, theme=theme)
+    found = re.search(r'<html[^>]* data-theme="(\w+)"', html_of(member, page))
+    assert (found[1] if found else "") == attribute
+
+
+def test_days_are_those_of_the_chosen_zone_else_of_the_browsers(
+    member: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 14, 22, 0, tzinfo=UTC))
+    Conversation.objects.create(owner=ada, title="Early", updated_at=datetime(2026, 3, 13, 23, 30, tzinfo=UTC))
+    assert "Yesterday" in html_of(member, "/conversations/")
+    prefer(ada, browser_time_zone="Europe/Berlin")
+    assert "Today" in html_of(member, "/conversations/")
+    prefer(ada, time_zone="America/New_York")
+    assert "Yesterday" in html_of(member, "/conversations/")
+
+
+def test_nothing_stays_behind_for_the_next_request(member: Client, ada: User) -> None:
+    prefer(ada, language="zh-hans", time_zone="Asia/Tokyo")
+    before = translation.get_language(), timezone.get_current_timezone_name()
+    member.get("/")
+    assert timezone.get_current_timezone_name() == before[1]
+    assert 'lang="en"' in html_of(Client(), "/sign-in/")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_they_hold_also_where_pages_are_served_asynchronously() -> None:
+    user = await User.objects.acreate(username="ada")
+    await Preferences.objects.acreate(user=user, language="zh-hans", theme="dark")
+    browser = AsyncClient()
+    await browser.aforce_login(user)
+    response = await browser.get("/")
+    assert '<html lang="zh-hans" data-theme="dark">' in response.content.decode()
+    assert response["Content-Language"] == "zh-hans"
+
+
+def test_a_language_from_right_to_left_turns_the_page(member: Client) -> None:
+    from django.template.loader import render_to_string
+
+    with translation.override("ar"):
+        assert '<html lang="ar" dir="rtl">' in render_to_string("404.html")

@@ -1,0 +1,126 @@
+"""What is filled in is stored and told so; what is wrong is told where it stands, and stays there to be mended."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from conversations.forms.settings import zone_names
+from conversations.models import Preferences
+
+PAGES = ["/settings/", "/settings/display/", "/settings/answers/", "/settings/security/", "/settings/tokens/"]
+DISPLAY = {"theme": "dark", "language": "zh-hans", "time_zone": "Asia/Tokyo"}
+
+
+def preferences(user: User) -> Preferences:
+    return Preferences.of(User.objects.get(pk=user.pk))
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/settings/delete-account/"])
+def test_they_are_for_who_is_signed_in(page: str, client: Client, ada: User) -> None:
+    assert client.get(page)["Location"] == f"/sign-in/?next={page}"
+    assert client.post(page)["Location"] == f"/sign-in/?next={page}"
+
+
+@pytest.mark.parametrize("action", ["end-session", "time-zone", "token"])
+def test_what_is_only_sent_leads_nobody_back_to_it(action: str, client: Client, ada: User) -> None:
+    addresses = {
+        "end-session": "/settings/security/end-session/",
+        "time-zone": "/settings/time-zone/",
+        "token": "/settings/tokens/1/revoke/",
+    }
+    assert client.post(addresses[action])["Location"] == "/sign-in/?next=/"
+    assert client.get(addresses[action]).status_code == 405
+
+
+def test_the_account_menu_leads_there(member: Client) -> None:
+    assert 'href="/settings/"' in member.get("/").content.decode()
+
+
+def test_a_profile_is_stored_and_told_so(member: Client, ada: User) -> None:
+    response = member.post(
+        "/settings/", {"first_name": "Ada L.", "username": "lovelace", "email": "a@b.example"}, follow=True
+    )
+    assert "Saved." in response.content.decode()
+    ada.refresh_from_db()
+    assert (ada.first_name, ada.username, ada.email) == ("Ada L.", "lovelace", "a@b.example")
+    assert "Ada L." in member.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("username", "bob"), ("username", ""), ("username", "a b"), ("email", "nowhere"), ("first_name", "x" * 151)],
+)
+def test_a_wrong_profile_is_shown_again_with_the_reason(field: str, value: str, member: Client, ada: User) -> None:
+    User.objects.create_user("bob")
+    response = member.post("/settings/", {"first_name": "A", "username": "ada", "email": "a@b.example", field: value})
+    html = response.content.decode()
+    assert response.context["form"].errors.keys() == {field}
+    assert f'id="id_{field}_error" role="alert"' in html
+    assert 'value="a@b.example"' in html or field == "email"
+    ada.refresh_from_db()
+    assert (ada.username, ada.email) == ("ada", "")
+
+
+def test_display_is_applied_to_the_very_next_page_which_says_so_in_the_new_language(member: Client, ada: User) -> None:
+    html = member.post("/settings/display/", DISPLAY, follow=True).content.decode()
+    assert '<html lang="zh-hans" data-theme="dark">' in html
+    assert "已保存" in html
+    assert (preferences(ada).theme, preferences(ada).time_zone) == ("dark", "Asia/Tokyo")
+    html = member.post("/settings/display/", {**DISPLAY, "language": "", "time_zone": ""}, follow=True).content.decode()
+    assert 'lang="en"' in html
+    assert "Saved." in html
+
+
+@pytest.mark.parametrize("field", ["theme", "language", "time_zone"])
+def test_what_there_is_not_cannot_be_chosen(field: str, member: Client, ada: User) -> None:
+    response = member.post("/settings/display/", {**DISPLAY, field: "none/such"})
+    assert response.context["form"].errors.keys() == {field}
+    assert not Preferences.objects.exists()
+
+
+def test_instructions_are_stored_with_plain_line_ends_and_other_preferences_stay(member: Client, ada: User) -> None:
+    member.post("/settings/display/", DISPLAY)
+    sent = {"default_model": "demo", "about": "I keep\r\nbees.", "how_to_answer": "In verse."}
+    member.post("/settings/answers/", sent)
+    stored = preferences(ada)
+    assert (stored.default_model, stored.about, stored.how_to_answer) == ("demo", "I keep\nbees.", "In verse.")
+    assert (stored.theme, stored.language) == ("dark", "zh-hans")
+    assert "I keep\nbees." in member.get("/settings/answers/").content.decode()
+
+
+def test_instructions_that_are_too_long_are_kept_on_the_page(member: Client, ada: User) -> None:
+    response = member.post("/settings/answers/", {"about": "b" * 10_001, "how_to_answer": "Briefly"})
+    html = response.content.decode()
+    assert response.context["form"].errors.keys() == {"about"}
+    assert "b" * 10_001 in html
+    assert "Briefly" in html
+
+
+def test_the_browser_tells_its_zone_and_the_page_asks_only_while_none_is_chosen(member: Client, ada: User) -> None:
+    assert '<meta name="told-time-zone" content=""' in member.get("/").content.decode()
+    assert member.post("/settings/time-zone/", {"zone": "Europe/Berlin"}).status_code == 204
+    assert '<meta name="told-time-zone" content="Europe/Berlin"' in member.get("/").content.decode()
+    assert "Europe/Berlin)" in member.get("/settings/display/").content.decode()
+    member.post("/settings/display/", DISPLAY)
+    html = member.get("/").content.decode()
+    assert "told-time-zone" not in html
+    assert '<meta name="time-zone" content="Asia/Tokyo">' in html
+
+
+@pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "x\0"])
+def test_a_zone_that_there_is_not_is_refused(zone: str, member: Client) -> None:
+    assert member.post("/settings/time-zone/", {"zone": zone}).status_code == 400
+
+
+def test_zones_are_named_by_place() -> None:
+    names = zone_names()
+    assert {"Europe/Berlin", "Asia/Shanghai", "America/Argentina/Ushuaia"} <= set(names)
+    assert not any(name.startswith(("Etc/", "US/", "posix")) for name in names)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_settings_page_takes_few_queries(page: str, member: Client, django_assert_max_num_queries: object) -> None:
+    with django_assert_max_num_queries(5):  # type: ignore[operator]
+        member.get(page)

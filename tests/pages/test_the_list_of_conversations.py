@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from conversations.models import Conversation, Message, Project, Run
+from conversations.views.conversation_lists import period_of
+
+NOW = datetime(2026, 3, 15, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+
+
+def titles(html: str) -> list[str]:
+    return re.findall(r'class="conversation-title" dir="auto">([^<]*)<', html)
+
+
+@pytest.mark.parametrize(
+    ("moment", "heading"),
+    [
+        (NOW + timedelta(minutes=5), "Today"),
+        (datetime(2026, 3, 14, 23, 30, tzinfo=ZoneInfo("UTC")), "Today"),
+        (datetime(2026, 3, 14, 22, 30, tzinfo=ZoneInfo("UTC")), "Yesterday"),
+        (NOW - timedelta(days=7), "Previous 7 days"),
+        (NOW - timedelta(days=8), "March 2026"),
+        (NOW - timedelta(days=80), "December 2025"),
+    ],
+)
+def test_conversations_are_listed_by_the_readers_day(moment: datetime, heading: str) -> None:
+    assert period_of(moment, NOW) == heading
+
+
+def test_newest_activity_comes_first_and_further_pages_hold_the_rest(member: Client, ada: User) -> None:
+    now = timezone.now()
+    Conversation.objects.bulk_create(
+        Conversation(owner=ada, title=f"no {number}", updated_at=now - timedelta(hours=number)) for number in range(120)
+    )
+    page = member.get("/").content.decode()
+    found = titles(page.split("<template")[0])
+    while "data-more" in page:
+        page = member.get(page.split('data-more href="')[1].split('"')[0].replace("&amp;", "&")).content.decode()
+        found += titles(page)
+    assert found == [f"no {number}" for number in range(120)]
+
+
+def test_one_without_a_title_has_a_name_all_the_same(member: Client, ada: User) -> None:
+    Conversation.objects.create(owner=ada)
+    assert titles(member.get("/conversations/").content.decode()) == ["New conversation"]
+
+
+def test_archived_ones_are_not_listed(member: Client, ada: User) -> None:
+    Conversation.objects.create(owner=ada, title="old", archived=True)
+    assert titles(member.get("/conversations/").content.decode()) == []
+
+
+def test_a_dot_marks_those_that_are_being_answered(member: Client, ada: User, conversation: Conversation) -> None:
+    assert 'class="conversation live"' not in member.get("/conversations/").content.decode()
+    asked = Message.objects.create(conversation=conversation, role="user")
+    answer = Message.objects.create(conversation=conversation, role="assistant", parent=asked, status="streaming")
+    Run.objects.create(user=ada, conversation=conversation, user_message=asked, message=answer, model="small")
+    assert 'class="conversation live"' in member.get("/conversations/").content.decode()
+
+
+def test_the_open_one_is_marked(member: Client, conversation: Conversation) -> None:
+    assert 'aria-current="page"' in member.get(f"/c/{conversation.pk}/").content.decode()
+    assert 'aria-current="page"' not in member.get("/").content.decode()
+
+
+def test_an_unknown_cursor_is_a_bad_request(member: Client) -> None:
+    assert member.get("/conversations/?before=nonsense").status_code == 400
+
+
+def test_pinned_ones_come_first_on_however_many_pages(member: Client, ada: User) -> None:
+    now = timezone.now()
+    Conversation.objects.bulk_create(
+        Conversation(
+            owner=ada, title=f"{number}", pinned=number % 2 == 1, updated_at=now - timedelta(hours=number // 4)
+        )
+        for number in range(130)
+    )
+    page = member.get("/conversations/").content.decode()
+    assert re.findall(r"<h2>([^<]*)</h2>", page) == ["Pinned"]
+    found = titles(page)
+    while "data-more" in page:
+        page = member.get(page.split('data-more href="')[1].split('"')[0].replace("&amp;", "&")).content.decode()
+        found += titles(page)
+    assert len(found) == len(set(found)) == 130
+    assert all(int(title) % 2 for title in found[:65])
+    hours = [int(title) // 4 for title in found]
+    assert hours[:65] == sorted(hours[:65])
+    assert hours[65:] == sorted(hours[65:])
+
+
+def test_archived_ones_have_a_page_of_their_own(member: Client, ada: User) -> None:
+    now = timezone.now()
+    Conversation.objects.bulk_create(
+        Conversation(owner=ada, title=f"{number}", archived=number > 0, updated_at=now - timedelta(hours=number))
+        for number in range(71)
+    )
+    page = member.get("/archived/").content.decode().split("<main")[1]
+    assert titles(page.split("<template")[0]) == [f"{number}" for number in range(1, 51)]
+    rest = member.get(page.split('data-more href="')[1].split('"')[0].replace("&amp;", "&")).content.decode()
+    assert titles(rest) == [f"{number}" for number in range(51, 71)]
+
+
+def test_newest_projects_stand_in_the_column(member: Client, ada: User) -> None:
+    for number in range(7):
+        Project.objects.create(owner=ada, name=f"project {number}")
+    shown = re.findall(r"project \d", member.get("/").content.decode())
+    assert shown == [f"project {number}" for number in (6, 5, 4, 3, 2)]

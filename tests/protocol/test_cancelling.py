@@ -1,0 +1,90 @@
+"""A run is stopped from wherever its owner is; what there is of the answer is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from conversations.models import Message, Run, TokenUsage
+from tests.modelserver import Gate, answer, calls, hang, settled, text, thinking, tool_call
+from tests.protocol.talk import halting, talk, told_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_cancelling_from_another_connection_keeps_what_there_is() -> None:
+    async with talk([thinking("Hm"), text("Hel"), hang()], answer("Again")) as t, t.site.client() as tab:
+        sent = await t.ada.call("message.send", text="Hi")
+        await t.ada.until("process_step", type="text")
+        assert await tab.call("run.cancel", run_id=sent["run_id"]) == {}
+        await settled(t.model.requests[0].abandoned, within=1)
+        end = await t.ada.ended(sent["run_id"])
+        assert end["method"] == "done"
+        assert (end["params"]["status"], end["params"]["finish_reason"]) == ("cancelled", "cancelled")
+        message = (await t.messages(sent["conversation_id"]))[-1]
+        assert (message["status"], message["content"]["text"]) == ("cancelled", "Hel")
+        assert [s["content"] for s in message["content"]["steps"]] == ["Hm", "Hel"]
+        usage = await TokenUsage.objects.aget()
+        assert usage.estimated
+        assert usage.completion_tokens == end["params"]["completion_tokens"] > 0
+        assert usage.prompt_tokens == end["params"]["prompt_tokens"] > 0
+        await t.ask("Once more", conversation_id=sent["conversation_id"])
+
+
+async def test_cancelling_a_run_that_has_ended_does_nothing() -> None:
+    async with talk(answer("Hello")) as t:
+        sent = await t.ask("Hi")
+        for _ in range(2):
+            assert await t.ada.call("run.cancel", run_id=sent["run_id"]) == {}
+        assert told_of(t.ada, sent["run_id"]).count("done") == 1
+        assert (await t.messages(sent["conversation_id"]))[-1]["status"] == "complete"
+        assert (await Run.objects.aget()).status == "complete"
+
+
+async def test_the_result_comes_before_the_end_that_it_causes_on_the_same_connection() -> None:
+    async with talk([text("Hel"), hang()]) as t:
+        sent = await t.ada.call("message.send", text="Hi")
+        number = await t.ada.send("run.cancel", run_id=sent["run_id"])
+        await t.ada.ended(sent["run_id"])
+        kinds = [frame.get("id") or frame["method"] for frame in t.ada.frames]
+        assert kinds.index(number) < kinds.index("done")
+
+
+async def test_a_question_is_cancelled_before_a_word_has_come() -> None:
+    async with talk([hang()]) as t:
+        sent = await t.ada.call("message.send", text="Hi")
+        await t.ada.call("run.cancel", run_id=sent["run_id"])
+        end = await t.ada.ended(sent["run_id"])
+        assert end["params"]["status"] == "cancelled"
+        assert t.ada.steps(sent["run_id"]) == []
+        assert (await Message.objects.aget(pk=sent["assistant_message_id"])).status == "cancelled"
+
+
+async def test_a_call_that_was_still_being_written_is_closed() -> None:
+    begun = tool_call("calculator", '{"expression": "6*', call_id="c")
+    async with talk([begun, hang()], answer("Fine")) as t:
+        sent = await t.ada.call("message.send", text="Hi")
+        await t.ada.until("process_step", type="tool_call")
+        await t.ada.call("run.cancel", run_id=sent["run_id"])
+        await t.ada.ended(sent["run_id"])
+        step = t.ada.steps(sent["run_id"])[0]
+        assert (step["status"], step["arguments"]) == ("finished", '{"expression": "6*')
+        call = (await t.messages(sent["conversation_id"]))[-1]["content"]["tool_calls"][0]
+        assert (call["result"], call["success"]) == (None, None)
+        await t.ask("Go on", conversation_id=sent["conversation_id"])
+        roles = [m["role"] for m in t.model.requests[1].body["messages"]]
+        assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
+
+
+async def test_many_cancels_at_once_end_a_run_once() -> None:
+    gate = Gate()
+    asks_for_tool = calls(tool_call("calculator", {"expression": "1+1"}))
+    async with talk(asks_for_tool, halting(gate)) as t, t.site.client() as tab:
+        sent = await t.ada.call("message.send", text="Hi")
+        await t.ada.until("process_step", type="text")
+        for client in (t.ada, tab, t.ada, tab):
+            await client.send("run.cancel", run_id=sent["run_id"])
+        end = await t.ada.ended(sent["run_id"])
+        await t.ada.call("models.list")
+        assert end["params"]["status"] == "cancelled"
+        assert told_of(t.ada, sent["run_id"]).count("done") == 1
+        assert await TokenUsage.objects.acount() == 2

@@ -1,0 +1,60 @@
+"""A conversation's title is set once: from its first question, and never over a person's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.modelserver import answer, status
+from tests.protocol.talk import Talk, talk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def title_of(t: Talk, conversation_id: str) -> str:
+    got = await t.ada.call("conversation.get", conversation_id=conversation_id)
+    title: str = got["conversation"]["title"]
+    return title
+
+
+TITLES = {
+    "Hello": "Hello",
+    "  \n What is a bee?\t": "What is a bee?",
+    "x" * 31: "x" * 30,
+    "😀" * 40: "😀" * 30,
+    "one\ntwo": "one\ntwo",
+}
+
+
+async def test_the_first_question_makes_the_title() -> None:
+    async with talk(answer("Yes")) as t:
+        for question, title in TITLES.items():
+            sent = await t.ask(question)
+            assert await title_of(t, sent["conversation_id"]) == title
+            assert (await t.ada.ended(sent["run_id"]))["params"]["suggested_title"] == title
+            changes = [c["conversation"] for c in t.ada.of("conversation_changed")]
+            assert {c["title"] for c in changes if c["id"] == sent["conversation_id"]} == {title}
+
+
+async def test_a_second_question_changes_nothing() -> None:
+    async with talk(answer("Yes")) as t:
+        first = await t.ask("First")
+        for parent in ({}, {"parent_id": None}):
+            sent = await t.ask("Second", conversation_id=first["conversation_id"], **parent)
+            assert (await t.ada.ended(sent["run_id"]))["params"]["suggested_title"] is None
+        assert await title_of(t, first["conversation_id"]) == "First"
+
+
+async def test_a_persons_title_stays() -> None:
+    async with talk(answer("Yes")) as t:
+        made = (await t.ada.call("conversation.create", title="Mine"))["conversation"]
+        sent = await t.ask("Question", conversation_id=made["id"])
+        assert await title_of(t, made["id"]) == "Mine"
+        assert (await t.ada.ended(sent["run_id"]))["params"]["suggested_title"] is None
+
+
+async def test_an_empty_title_is_kept_empty_until_a_question_comes() -> None:
+    async with talk(status(500), answer("Yes")) as t:
+        made = (await t.ada.call("conversation.create"))["conversation"]
+        assert made["title"] == ""
+        await t.ask("Question", conversation_id=made["id"])
+        assert await title_of(t, made["id"]) == "Question"

@@ -1,0 +1,107 @@
+"""A conversation's settings reach the model, and what is not set is left to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from conversations.models import Preferences
+from tests.modelserver import MODEL, answer, calls, finish, text, tool_call
+from tests.protocol.talk import talk, wrong_fields
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_what_is_set_reaches_the_model() -> None:
+    async with talk(calls(tool_call("calculator", {"expression": "1"})), answer("Yes")) as t:
+        project = (await t.ada.call("project.create", name="Bees", instructions="Speak of bees."))["project"]
+        made = await t.ada.call(
+            "conversation.create",
+            title="Set",
+            system_prompt="Be brief.",
+            temperature=0.5,
+            max_tokens=77,
+            model=MODEL,
+            project_id=project["id"],
+        )
+        shown = made["conversation"]
+        assert (shown["system_prompt"], shown["temperature"], shown["max_tokens"]) == ("Be brief.", 0.5, 77)
+        assert (shown["model"], shown["project_id"]) == (MODEL, project["id"])
+        await t.ask("Hi", conversation_id=shown["id"])
+        for request in t.model.requests:
+            assert (request.body["temperature"], request.body["max_tokens"]) == (0.5, 77)
+            system = request.body["messages"][0]["content"]
+            assert system.index("Be brief.") < system.index("Speak of bees.") < system.index("Today is ")
+
+
+async def test_what_a_person_says_to_every_model_reaches_it_from_the_next_question_on() -> None:
+    async with talk(answer("Yes"), answer("Yes")) as t:
+        sent = await t.ask("Hi")
+        preferences = Preferences(user=await t.site.user(), about="I keep bees.", how_to_answer="In verse.")
+        await preferences.asave()
+        await t.ask("And now?", conversation_id=sent["conversation_id"])
+        before, after = [request.body["messages"][0]["content"] for request in t.model.requests]
+        assert "bees" not in before
+        assert after.index("I keep bees.") < after.index("In verse.") < after.index("Today is ")
+
+
+async def test_what_is_null_is_left_out() -> None:
+    async with talk(answer("Yes")) as t:
+        await t.ask("Hi")
+        assert {"temperature", "max_tokens", "tool_choice"}.isdisjoint(t.model.requests[0].body)
+
+
+async def test_a_temperature_of_zero_is_not_null() -> None:
+    async with talk(answer("Yes")) as t:
+        made = (await t.ada.call("conversation.create", temperature=0))["conversation"]
+        assert made["temperature"] == 0
+        await t.ask("Hi", conversation_id=made["id"])
+        assert t.model.requests[0].body["temperature"] == 0
+
+
+async def test_thinking_is_switched_in_the_servers_own_style() -> None:
+    async with talk(answer("Yes"), LLM_THINKING_STYLE="enable_thinking") as t:
+        for enabled in (True, False):
+            made = (await t.ada.call("conversation.create", thinking_enabled=enabled))["conversation"]
+            await t.ask("Hi", conversation_id=made["id"])
+        assert [r.body["enable_thinking"] for r in t.model.requests] == [True, False]
+
+
+async def test_a_model_in_a_send_is_for_that_answer_only() -> None:
+    async with talk(answer("Yes"), LLM_MODELS=("small", "large")) as t:
+        made = (await t.ada.call("conversation.create"))["conversation"]
+        sent = await t.ask("Hi", conversation_id=made["id"], model="large")
+        await t.ask("Hi", conversation_id=made["id"])
+        assert [r.body["model"] for r in t.model.requests] == ["large", "small"]
+        assert (await t.ada.until("run_started", run_id=sent["run_id"]))["model"] == "large"
+        assert [m["model"] for m in await t.messages(made["id"])] == [None, "large", None, "small"]
+        got = await t.ada.call("conversation.get", conversation_id=made["id"])
+        assert got["conversation"]["model"] is None
+
+
+async def test_a_conversation_keeps_its_model() -> None:
+    async with talk(answer("Yes"), LLM_MODELS=("small", "large")) as t:
+        made = (await t.ada.call("conversation.create", model="large"))["conversation"]
+        await t.ask("Hi", conversation_id=made["id"])
+        assert t.model.requests[0].body["model"] == "large"
+
+
+async def test_a_model_that_is_not_listed_is_refused_before_anything_is_stored() -> None:
+    async with talk(answer("Yes")) as t:
+        assert await wrong_fields(t.ada, "message.send", text="Hi", model="gpt-none") == {"model"}
+        assert (await t.ada.call("conversation.list"))["conversations"] == []
+
+
+async def test_why_the_model_stopped_is_told() -> None:
+    reasons = ("stop", "length", "content_filter")
+    async with talk(*([text("Yes"), finish(reason)] for reason in reasons)) as t:
+        for reason in reasons:
+            sent = await t.ask("Hi")
+            end = (await t.ada.ended(sent["run_id"]))["params"]
+            assert (end["status"], end["finish_reason"]) == ("complete", reason)
+
+
+async def test_an_answer_without_a_word_is_an_answer() -> None:
+    async with talk([finish()]) as t:
+        sent = await t.ask("Hi")
+        assert (await t.ada.ended(sent["run_id"]))["params"]["status"] == "complete"
+        assert (await t.messages(sent["conversation_id"]))[-1]["content"]["text"] == ""

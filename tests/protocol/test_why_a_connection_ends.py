@@ -1,0 +1,213 @@
+"""A connection ends with a code that says why: no longer admitted, too much unread, too much sent, a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import aiohttp
+import pytest
+import websockets
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from conversations.connection import subscriber
+from conversations.models import ApiToken
+from tests.client import Client, connected
+from tests.modelserver import answer, hang, text
+from tests.protocol.talk import refused, talk
+from tests.site import Site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PASSWORD = "correct horse battery"
+SOON = 1.0
+"""Seconds within which the end of an admission closes its connections."""
+
+
+async def ended_soon(*clients: Client) -> None:
+    began = time.monotonic()
+    assert [await client.closed() for client in clients] == [4401] * len(clients)
+    assert time.monotonic() - began < SOON
+
+
+class Page:
+    """A browser that is signed in, as far as HTTP goes."""
+
+    def __init__(self, site: Site, browser: aiohttp.ClientSession) -> None:
+        self._site, self._browser = site, browser
+
+    async def sign_in(self, username: str) -> None:
+        await self._post("/sign-in/", "/sign-in/", username=username, password=PASSWORD)
+
+    async def sign_out(self) -> None:
+        await self._post("/", "/sign-out/")
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Client]:
+        name = settings.SESSION_COOKIE_NAME
+        cookie = next(f"{name}={cookie.value}" for cookie in self._browser.cookie_jar if cookie.key == name)
+        async with connected(self._site.ws_url, additional_headers={"Cookie": cookie}, origin=self._site.url) as client:
+            await client.until("hello")
+            yield client
+
+    async def _post(self, form: str, target: str, **fields: str) -> None:
+        async with self._browser.get(self._site.url + form) as page:
+            found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', await page.text())
+            assert found is not None
+        sent = fields | {"csrfmiddlewaretoken": found[1]}
+        async with self._browser.post(self._site.url + target, data=sent, allow_redirects=False) as response:
+            assert response.status == 302
+
+
+@asynccontextmanager
+async def page_of(site: Site, username: str) -> AsyncIterator[Page]:
+    """Signed in over HTTP. The person is made, and gets the password, if need be."""
+    user = await site.user(username)
+    if not user.password:
+        await change_password(user, PASSWORD)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        page = Page(site, browser)
+        await page.sign_in(username)
+        yield page
+
+
+async def change_password(user: User, password: str) -> None:
+    user.set_password(password)
+    await user.asave()
+
+
+async def revoke_newest_token() -> None:
+    newest = await ApiToken.objects.alatest("pk")
+    newest.revoked_at = timezone.now()
+    await newest.asave()
+
+
+async def test_a_token_that_is_revoked_closes_its_connections_alone() -> None:
+    async with talk(answer("")) as t:
+        token = await t.site.token()
+        async with connected(t.site.ws_url, token) as one, connected(t.site.ws_url, token) as other:
+            for client in (one, other):
+                await client.until("hello")
+            await revoke_newest_token()
+            await ended_soon(one, other)
+        await t.ada.call("models.list")
+
+
+async def test_a_person_who_is_blocked_or_gone_has_no_connections_left() -> None:
+    async with talk(answer("")) as t, t.site.client("bob") as bob, t.site.client("carol") as carol:
+        for client in (bob, carol):
+            await client.until("hello")
+        await User.objects.filter(username="bob").aupdate(is_active=False)
+        await (await t.site.user("carol")).adelete()
+        await ended_soon(bob, carol)
+        await t.ada.call("models.list")
+
+
+async def test_signing_out_closes_the_connections_of_that_session_alone() -> None:
+    async with (
+        talk(answer("")) as t,
+        page_of(t.site, "ada") as page,
+        page_of(t.site, "ada") as elsewhere,
+        page.connection() as tab,
+        page.connection() as second_tab,
+        elsewhere.connection() as other,
+    ):
+        await page.sign_out()
+        await ended_soon(tab, second_tab)
+        for client in (other, t.ada):
+            await client.call("models.list")
+
+
+async def test_a_new_password_closes_the_connections_of_every_session_but_not_of_tokens() -> None:
+    async with (
+        talk(answer("")) as t,
+        page_of(t.site, "ada") as page,
+        page_of(t.site, "ada") as elsewhere,
+        page.connection() as tab,
+        elsewhere.connection() as other,
+    ):
+        await change_password(await t.site.user(), "another one entirely")
+        await ended_soon(tab, other)
+        await t.ada.call("models.list")
+
+
+async def test_a_run_goes_on_when_its_persons_connection_is_closed() -> None:
+    async with talk(answer("Hello")) as t:
+        token = await t.site.token()
+        async with connected(t.site.ws_url, token) as client:
+            sent = await client.call("message.send", text="Hi")
+            await revoke_newest_token()
+            assert await client.closed() == 4401
+        await t.ada.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])
+        assert (await t.ada.ended(sent["run_id"]))["params"]["status"] == "complete"
+
+
+async def test_a_client_that_asks_for_much_and_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber, "MOST_UNREAD", 500_000)
+    async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client() as tab:
+        sent = await t.ask("x" * 100_000)
+        await tab.call("flow.start", window=16_384)
+        for _ in range(10):
+            await tab.send("conversation.get", conversation_id=sent["conversation_id"])
+        assert await tab.closed() == 4408
+        assert len([f for f in tab.frames if "result" in f]) == 2
+        await t.ada.call("models.list")
+
+
+def narrow_socket(site: Site) -> socket.socket:
+    """Takes little that nobody reads: left alone, the system may keep tens of megabytes for it."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    host, port = site.host.split(":")
+    narrow.connect((host, int(port)))
+    narrow.setblocking(False)
+    return narrow
+
+
+async def test_one_who_does_not_read_at_all_is_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber, "MOST_UNREAD", 500_000)
+    async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t:
+        sent = await t.ask("x" * 190_000)
+        request = '{"jsonrpc":"2.0","id":1,"method":"conversation.get","params":{"conversation_id":"%s"}}'
+        headers = {"Authorization": f"Bearer {await t.site.token()}"}
+        ada = await t.site.user()
+        options: dict[str, Any] = {"additional_headers": headers, "compression": None, "max_size": None, "proxy": None}
+        async with websockets.connect(t.site.ws_url, sock=narrow_socket(t.site), **options) as deaf:
+            async with asyncio.timeout(20):
+                for _ in range(200):
+                    await deaf.send(request % sent["conversation_id"])
+                while t.site.runner.audience.connections(ada.pk) > 1:
+                    await asyncio.sleep(0.01)
+            with suppress(websockets.ConnectionClosed):
+                while True:
+                    await deaf.recv()
+            assert deaf.close_code in (4408, 1006)
+        await t.ada.call("models.list")
+
+
+async def test_a_restart_says_so_and_takes_no_new_question() -> None:
+    async with talk([text("Once "), hang()]) as t, t.site.client() as tab:
+        sent = await t.ada.call("message.send", text="Tell me")
+        await t.ada.until("process_step")
+        await tab.until("hello")
+        await t.site.runner.stop()
+        assert (await t.ada.closed(), await tab.closed()) == (4012, 4012)
+        assert t.ada.of("done", run_id=sent["run_id"]) == t.ada.of("error") == []
+
+
+async def test_while_it_stops_a_question_is_refused_as_unavailable() -> None:
+    async with talk([text("Once "), hang()], SHUTDOWN_GRACE=0.3) as t:
+        await t.ada.call("message.send", text="Tell me")
+        stopping = asyncio.create_task(t.site.runner.stop())
+        await asyncio.sleep(0)
+        error = await refused(t.ada, "message.send", text="And?")
+        assert (error.code, error.data) == (-32000, {"code": "unavailable"})
+        await stopping
+        assert await t.ada.closed() == 4012

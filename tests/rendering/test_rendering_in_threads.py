@@ -1,0 +1,14 @@
+"""Texts are rendered in threads, many at a time."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from conversations.rendering import render_markdown
+
+SOURCE = "~~gone~~ and www.example.com and a@example.com | x\n\n" * 20
+
+
+def test_what_is_rendered_at_once_comes_out_as_it_does_alone() -> None:
+    alone = render_markdown(SOURCE)
+    with ThreadPoolExecutor(8) as threads:
+        rendered = list(threads.map(render_markdown, [SOURCE] * 100))
+    assert set(rendered) == {alone}

@@ -1,0 +1,92 @@
+"""Hostile Markdown: only the tags, attributes and addresses of plain Markdown come out, and nothing is executed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversations.rendering import render_markdown
+from tests.hostile import HOSTILE, LINK_FORMS, SCRIPT_ADDRESSES
+from tests.rendering.safety import Page
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+def test_hostile_markdown_comes_out_harmless(source: str) -> None:
+    for text in (source, f"before\n\n{source}\n\nafter", f"> - {source}", f"**{source}**"):
+        assert Page(render_markdown(text)).unsafe == [], text
+
+
+@pytest.mark.parametrize("form", LINK_FORMS)
+@pytest.mark.parametrize("address", SCRIPT_ADDRESSES)
+def test_no_link_leads_anywhere_but_to_the_web_or_to_a_mailbox(address: str, form: str) -> None:
+    page = Page(render_markdown(form.format(address)))
+    assert page.unsafe == []
+    addresses = [link["href"] or "" for link in page.links() if "href" in link]
+    assert all(address.startswith(("#fn", "http:javascript")) for address in addresses)
+
+
+@pytest.mark.parametrize("tag", ["script", "img", "svg", "iframe", "style", "b", "marquee"])
+def test_raw_html_is_shown_as_the_text_it_is(tag: str) -> None:
+    for source in (f"see <{tag} a='1'> here", f"<{tag} a='1'>\nx & y\n</{tag}>"):
+        page = Page(render_markdown(source))
+        assert page.text.split() == source.split()
+        assert {element for element, _ in page.elements} <= {"p", "br"}
+
+
+def test_nothing_is_loaded_from_another_host() -> None:
+    page = Page(render_markdown("![a *cat*](https://example.com/cat.png 'its title')"))
+    assert [element for element, _ in page.elements] == ["p", "a", "em"]
+    assert page.links()[0]["href"] == "https://example.com/cat.png"
+    assert page.links()[0]["title"] == "its title"
+    assert page.text.strip() == "a cat"
+
+
+MARKS = (
+    "<",
+    ">",
+    "[",
+    "]",
+    "(",
+    ")",
+    "!",
+    "`",
+    "*",
+    "_",
+    "~~",
+    "|",
+    "- ",
+    "> ",
+    "# ",
+    '"',
+    "'",
+    "&",
+    ";",
+    ":",
+    "=",
+    "\\",
+)
+PARTS = (
+    "<script>",
+    "javascript:",
+    "https://x.y",
+    "a@b.cc",
+    "[^1]",
+    "[^1]: ",
+    "```",
+    "|-|",
+    "<!--",
+    "&#58;",
+    "onclick=",
+    "$",
+    "$$",
+    "\\(",
+    "\\)",
+    "\\[",
+    "\\]",
+    "[x] ",
+)
+pieces = st.sampled_from([*MARKS, *PARTS, "\n", "\n\n", "\t", "\0"])
+
+
+@given(st.lists(pieces | st.text(max_size=3), max_size=40).map("".join))
+def test_any_text_comes_out_harmless(source: str) -> None:
+    assert Page(render_markdown(source)).unsafe == []

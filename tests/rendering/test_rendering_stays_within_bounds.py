@@ -1,0 +1,169 @@
+"""Texts made to be slow, deep or huge: formatted within bounds, or shown as their source."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from conversations.markdown import MAX_DEPTH, MAX_INLINE, MAX_RENDERED
+from conversations.rendering import MAX_SOURCE, render_markdown
+from tests.rendering.safety import Page
+
+SMALL_STACK = 256 * 1024
+
+
+def deepest(html: str) -> int:
+    """How many elements are open at once, at most; those that need no end tag count for nothing."""
+    depth = most = 0
+    for part in html.split("<")[1:]:
+        name = part.split(">")[0].split(" ")[0]
+        depth += -1 if name.startswith("/") else name not in ("br", "hr", "input")
+        most = max(most, depth)
+    return most
+
+
+DEEP: list[Callable[[int], str]] = [
+    lambda size: ">" * size,
+    lambda size: "> " * size + "a",
+    lambda size: "- " * size + "a",
+    lambda size: "1. " * size + "a",
+    lambda size: "*a " * size + " a*" * size,
+    lambda size: "**a __b " * size + " b__ a**" * size,
+    lambda size: "~~a ~b " * size + "b~ a~~" * size,
+    lambda size: "[^1]: " * size + "a [^1]",
+    lambda size: "[" * size + "a" + "](https://x.example)" * size,
+    lambda size: "![" * size + "a" + "](https://x.example)" * size,
+    lambda size: "".join(" " * 2 * level + "- a\n" for level in range(min(size, 400))),
+]
+LONG: list[Callable[[int], str]] = [
+    lambda size: "[" * size,
+    lambda size: "![" * size,
+    lambda size: "[a](b" * size,
+    lambda size: "<" * size,
+    lambda size: "<a " * size,
+    lambda size: "<!--" * size,
+    lambda size: "&" * size,
+    lambda size: "`a" * size,
+    lambda size: "*_" * size,
+    lambda size: "a@b.c " * size,
+    lambda size: "https://a.b/(" * size,
+    lambda size: "https://a.b/" + ")" * size,
+    lambda size: "[^a]: x\n\n" + "[^a]" * size,
+    lambda size: "\n" * size,
+    lambda size: "a" * size,
+]
+COSTLY: list[Callable[[int], str]] = [
+    lambda size: ("![" * 40 + "*a* " * 200 + "](x)" * 40 + "\n\n") * (size // 1_042),
+    lambda size: ("[a " * 40 + "*a* " * 2_000 + "](x)" * 40 + "\n\n") * (size // 8_282),
+    lambda size: ("[^" * 4_900 + "\n\n") * (size // 9_802) + "[^1]: x",
+    lambda size: ("a://" * 2_400 + "\n\n") * (size // 9_602),
+    lambda size: ("www." * 2_400 + "\n\n") * (size // 9_602),
+    lambda size: "> " * 40 + "a\n" + "b\n" * (size // 2 - 41),
+    lambda size: ("|a" * 255 + "\n" + "|-" * 255 + "\n" + "a\n" * 80 + "\n\n") * (size // 1_184),
+    lambda size: "|a" * (size // 6) + "\n" + "|-" * (size // 6) + "\n" + "|b\n" * (size // 10),
+    lambda size: "- [ ] a\n" * (size // 8),
+    lambda size: "[a]: b\n" * (size // 7),
+    lambda size: "[a]: " + "&" * (size // 3) + "\n\n" + "[a]\n\n" * (size // 10),
+    lambda size: "$$a\n" * (size // 4),
+]
+ORDINARY = """## What it does
+
+It calls `render()` **once** and *keeps* the result, see [the guide](https://a.example/guide) and https://b.example/x:
+
+1. First, `parse` the text
+   - with [links][1] and $x^2$
+2. Then **render** it
+
+| name | `value` |
+|------|--------:|
+| a    | **1**   |
+| b    | *2*     |
+
+```python
+print("hello")
+```
+
+[1]: https://c.example
+
+"""
+SECONDS_AT_MOST = 8
+"""Of the processor: what these take is under two seconds on a machine of 2020, and were minutes without the bounds."""
+SHOWN_AS_SOURCE = '<div class="code"><pre tabindex="0"><code>'
+HTML_AT_MOST = 6 * MAX_RENDERED
+"""A character is at most six in HTML."""
+
+
+@pytest.mark.parametrize("make", DEEP)
+def test_nesting_is_followed_only_so_deep(make: Callable[[int], str]) -> None:
+    html = render_markdown(make(10_000))
+    assert deepest(html) <= MAX_DEPTH + 4
+    assert Page(html).unsafe == []
+
+
+@pytest.mark.parametrize("make", DEEP)
+def test_nesting_as_people_write_it_is_formatted(make: Callable[[int], str]) -> None:
+    assert not render_markdown(make(6)).startswith(SHOWN_AS_SOURCE)
+
+
+@pytest.mark.parametrize("make", LONG)
+def test_long_runs_come_out_harmless(make: Callable[[int], str]) -> None:
+    assert Page(render_markdown(make(10_000))).unsafe == []
+
+
+@pytest.mark.parametrize("make", COSTLY)
+def test_time_and_size_are_bounded(make: Callable[[int], str]) -> None:
+    source = make(MAX_SOURCE)
+    assert MAX_SOURCE * 0.8 < len(source) <= MAX_SOURCE
+    before = time.thread_time()
+    html = render_markdown(source)
+    assert time.thread_time() - before < SECONDS_AT_MOST
+    assert len(html) < HTML_AT_MOST
+
+
+def test_a_long_text_as_people_write_it_is_formatted() -> None:
+    html = render_markdown(ORDINARY * (MAX_SOURCE // len(ORDINARY)))
+    assert html.count("<table>") == html.count("<h2>") == MAX_SOURCE // len(ORDINARY)
+
+
+def test_a_small_stack_is_enough() -> None:
+    """A crash would take the whole process along."""
+    rendered: list[str] = []
+
+    def render_all() -> None:
+        rendered.extend(render_markdown(make(20_000)) for make in (*DEEP, *LONG))
+
+    before = threading.stack_size(SMALL_STACK)
+    try:
+        thread = threading.Thread(target=render_all)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert len(rendered) == len(DEEP) + len(LONG)
+
+
+def test_what_is_too_long_is_shown_as_its_source() -> None:
+    source = "<b> & *x*\n" * (MAX_SOURCE // 10 + 1)
+    html = render_markdown(source)
+    assert html.startswith(f"{SHOWN_AS_SOURCE}&lt;b&gt; &amp; *x*\n")
+    page = Page(html)
+    assert page.text.strip() == source.strip()
+    assert page.unsafe == []
+
+
+@pytest.mark.parametrize("form", ["{}", "# {}", "- [ ] {}", "|a|\n|-|\n|{}|", "x[^1]\n\n[^1]: {}"])
+def test_a_paragraph_without_end_is_plain_text(form: str) -> None:
+    words = "*a* " * (MAX_INLINE // 4)
+    assert "<em>" in render_markdown(form.format(words[:-4]))
+    html = render_markdown(form.format(words + "*a*"))
+    assert "<em>" not in html
+    assert words.strip() in Page(html).text
+
+
+def test_nothing_of_a_text_that_nests_too_deeply_is_left_out() -> None:
+    assert "the core" in render_markdown("> " * (MAX_DEPTH - 1) + "the core")
+    for levels in range(MAX_DEPTH, MAX_DEPTH + 3):
+        html = render_markdown("> " * levels + "the core")
+        assert html.startswith(SHOWN_AS_SOURCE)
+        assert "the core" in html

@@ -1,0 +1,61 @@
+"""What breaks off in a mark shows what it probably becomes, so that nothing changes its look when the rest comes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.rendering.answers import ANSWERS
+from tests.rendering.live import render_as_the_page
+
+pytestmark = pytest.mark.requires_node
+PARAGRAPHS = {
+    "It is **bo": "It is <strong>bo</strong>",
+    "It is **": "It is",
+    "It is *": "It is",
+    "**bold*": "<strong>bold</strong>",
+    "**a *b": "<strong>a <em>b</em></strong>",
+    "***both": "<em><strong>both</strong></em>",
+    "**中文": "<strong>中文</strong>",
+    "x **`code": "x <strong><code>code</code></strong>",
+    "a `co": "a <code>co</code>",
+    "a `": "a",
+    "a ~~go": "a <s>go</s>",
+    "see [the gui": "see the gui",
+    "see [the guide]": "see the guide",
+    "2 * 3": "2 * 3",
+    "5*3 is": "5*3 is",
+    "snake_case": "snake_case",
+    "text\n-": "text",
+    "text\n1": "text",
+    "a\n\n**": "a",
+    "| a | b |": "",
+    "| a | b |\n|--": "",
+}
+NOTHING_YET = ["# ", "```", "```py", "- [ ", "- [x]", "> ", "1.", "*", "---", "=="]
+
+
+def test_marks_in_a_line_are_closed_or_left_out(tmp_path: Path) -> None:
+    rendered = render_as_the_page(list(PARAGRAPHS), tmp_path, "open")
+    found = [re.sub(r"^<p>|</p>\n$", "", html.replace("</p>\n<p>", "")) for html in rendered]
+    assert dict(zip(PARAGRAPHS, found, strict=True)) == PARAGRAPHS
+
+
+def test_a_half_link_shows_its_text_and_leads_where_it_is_known_to(tmp_path: Path) -> None:
+    sources = ["[the guide](https://a.example/x", '[the guide](https://a.example/x "its ti', "<https://a.example/x"]
+    for html in render_as_the_page(sources, tmp_path, "open"):
+        assert html.startswith('<p><a href="https://a.example/x"')
+        assert "(" not in html
+
+
+def test_what_is_only_the_start_of_a_block_is_not_shown(tmp_path: Path) -> None:
+    assert set(render_as_the_page(NOTHING_YET, tmp_path, "open")) <= {"", "<p></p>\n"}
+
+
+def test_no_answer_shows_a_mark_that_is_about_to_go(tmp_path: Path) -> None:
+    text = ANSWERS[0]
+    rendered = render_as_the_page([text[:size] for size in range(1, len(text) + 1)], tmp_path, "open")
+    shown = [re.sub(r"<[^>]*>", "", html) for html in rendered]
+    assert [one for one in shown if re.search(r"\*|`|^1\.$", one)] == []

@@ -1,0 +1,106 @@
+"""Of a first question all that a run needs is at hand when it is stored, and it is what the rows say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from django.contrib.auth.models import User
+
+from conversations.catalog import CatalogEntry, ModelCatalog
+from conversations.database import Readers, Writer
+from conversations.llm.client import ModelClient
+from conversations.llm.types import Endpoint
+from conversations.models import Message, Preferences, Project
+from conversations.runs.preparation import is_at_hand, load_run, prepare_run
+from conversations.runs.store import Asked, EditedQuestion, NewQuestion, SameQuestion
+from conversations.runs.workshop import RunLimits, Workshop
+from tests.data.rows import a_conversation, a_user, asked, ended
+from tools.builtin import builtin_registry
+
+pytestmark = pytest.mark.django_db
+ENTRY = CatalogEntry("small", "Small", "test", Endpoint("http://127.0.0.1:1/v1", "small"), 8192)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(
+        writer=Writer(),
+        readers=Readers(),
+        client=ModelClient(),
+        catalog=ModelCatalog([ENTRY]),
+        tools=builtin_registry(),
+        limits=RunLimits(),
+        workspaces=tmp_path,
+    )
+
+
+def plainly() -> Asked:
+    return asked("A question")
+
+
+def of_one_with_instructions() -> Asked:
+    ada: User = a_user()
+    Preferences.objects.create(user=ada, about="A baker.", how_to_answer="In rhymes.", time_zone="Pacific/Auckland")
+    return asked("A question", user=ada)
+
+
+def in_a_conversation_that_was_set_up() -> Asked:
+    fields: dict[str, Any] = {
+        "system_prompt": "Be brief.",
+        "temperature": 0.5,
+        "max_tokens": 99,
+        "tools": ["calculator"],
+    }
+    conversation = a_conversation(title="Sums", thinking_enabled=False, **fields)
+    return asked(NewQuestion("A question", conversation_id=conversation.pk), tool_choice="required")
+
+
+def without_tools() -> Asked:
+    return asked("A question", tools_enabled=False)
+
+
+def anew() -> Asked:
+    first = asked("A question")
+    ended(first)
+    return asked(EditedQuestion(first.user_message.pk, "Another"))
+
+
+def again() -> Asked:
+    first = asked("A question")
+    ended(first)
+    return asked(SameQuestion(first.message.pk))
+
+
+@pytest.mark.parametrize(
+    "ask", [plainly, of_one_with_instructions, in_a_conversation_that_was_set_up, without_tools, anew, again]
+)
+def test_it_is_prepared_without_a_query_as_it_would_be_from_its_rows(
+    ask: Any, workshop: Workshop, django_assert_num_queries: Any
+) -> None:
+    made = cast(Asked, ask())
+    assert is_at_hand(made.run)
+    with django_assert_num_queries(0):
+        prepared = prepare_run(made.run, ENTRY, workshop)
+    assert prepared == prepare_run(load_run(made.run.pk), ENTRY, workshop)
+    assert [message.role for message in prepared.plan.messages] == ["system", "user"]
+
+
+def test_what_was_said_before_is_read() -> None:
+    first = asked("A question")
+    ended(first)
+    follow_up = asked(NewQuestion("Another", conversation_id=first.conversation.pk))
+    assert not is_at_hand(follow_up.run)
+    assert Message.objects.count() == 4
+
+
+def test_a_projects_instructions_are_read() -> None:
+    project = Project.objects.create(owner=a_user(), name="Garden", instructions="Think of roses.")
+    assert not is_at_hand(asked(NewQuestion("A question", project_id=project.pk)).run)
+
+
+def test_who_takes_a_run_up_reads_how_far_it_is() -> None:
+    run = asked("A question").run
+    run.attempt = 2
+    assert not is_at_hand(run)

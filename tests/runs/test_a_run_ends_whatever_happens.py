@@ -1,0 +1,211 @@
+"""Every run ends, once, with a reason that a person can read; no tool's or model's failure is the server's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from conversations.catalog import CatalogEntry, ModelCatalog
+from conversations.database import Readers, Writer
+from conversations.llm.client import ModelClient
+from conversations.llm.types import Endpoint
+from conversations.models import Conversation, Message, Preferences, Run, Step
+from conversations.runs.live import LiveRun
+from conversations.runs.replay import identity_of
+from conversations.runs.run_task import RunTask
+from conversations.runs.workshop import RunLimits, Workshop
+from tests.data.rows import Talk, a_user, asked, call
+from tests.modelserver import answer, calls, hang, model_server, tool_call
+from tests.site import running_site
+from tools.registry import ToolRegistry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REFUSALS = {
+    "sqlite": (
+        "CREATE TRIGGER no_end BEFORE UPDATE OF ended_at ON conversations_run"
+        " BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        "DROP TRIGGER no_end",
+    ),
+    "postgresql": (
+        "ALTER TABLE conversations_run ADD CONSTRAINT no_end CHECK (ended_at IS NULL)",
+        "ALTER TABLE conversations_run DROP CONSTRAINT no_end",
+    ),
+}
+
+
+async def test_a_failing_tool_never_ends_a_run() -> None:
+    asking = calls(
+        tool_call("calculator", {"expression": "1/0"}),
+        tool_call("calculator", {"wrong": 1}, call_id="b", index=1),
+        tool_call("calculator", '{"broken', call_id="c", index=2),
+        tool_call("nonsense", {}, call_id="d", index=3),
+        tool_call("read_file", {"path": "../../etc/passwd"}, call_id="e", index=4),
+    )
+    async with model_server(asking, answer("Sorry.")) as model, running_site(model) as site, site.client() as ada:
+        sent = await ada.call("message.send", text="Try everything")
+        assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
+        results = [step for step in ada.steps(sent["run_id"]) if step["type"] == "tool_result"]
+        assert len(results) == 5
+        assert not any(step["success"] for step in results)
+        told = [m["tool_call_id"] for m in model.requests[1].body["messages"] if m["role"] == "tool"]
+        assert told == ["call_1", "b", "c", "d", "e"]
+
+
+async def test_a_model_that_never_stops_calling_ends_in_an_error_with_its_steps_kept() -> None:
+    async with (
+        model_server(calls(tool_call("calculator", {"expression": "6*7"}))) as model,
+        running_site(model, MAX_ITERATIONS=3) as site,
+        site.client() as ada,
+    ):
+        sent = await ada.call("message.send", text="6*7?")
+        end = await ada.ended(sent["run_id"])
+        assert (end["method"], end["params"]["code"]) == ("error", "max_iterations")
+        assert [r.body.get("tool_choice") for r in model.requests] == [None, None, "none"]
+        kinds = [step["type"] for step in ada.steps(sent["run_id"])]
+        assert kinds == ["tool_call", "tool_result", "tool_call", "tool_result", "tool_call"]
+        assert [step.type async for step in Step.objects.order_by("index")] == kinds
+        assert not await Step.objects.filter(type="tool_call").exclude(status="finished").aexists()
+        assert (await Run.objects.aget()).error_code == "max_iterations"
+
+
+async def test_a_model_that_is_configured_no_more_is_named_as_unknown() -> None:
+    async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
+        first = await ada.call("message.send", text="Hi")
+        await ada.ended(first["run_id"])
+        site.runner.catalog._by_name.clear()
+        sent = await ada.call("message.send", text="Still there?", conversation_id=first["conversation_id"])
+        assert (await ada.ended(sent["run_id"]))["params"]["code"] == "unknown_model"
+
+
+@pytest_asyncio.fixture
+async def refused_ends() -> AsyncIterator[None]:
+    """A database that refuses to store the end of a run."""
+
+    def execute(sql: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    refuse, allow = REFUSALS[connection.vendor]
+    await sync_to_async(execute)(refuse)
+    yield
+    await sync_to_async(execute)(allow)
+
+
+@pytest.mark.usefixtures("refused_ends")
+async def test_an_end_that_cannot_be_stored_is_told_all_the_same() -> None:
+    async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
+        sent = await ada.call("message.send", text="Hi")
+        end = await ada.ended(sent["run_id"])
+        assert (end["method"], end["params"]["code"]) == ("error", "internal")
+        assert site.runner.live_in(sent["conversation_id"]) is None
+        other = await ada.call("message.send", text="Still there?")
+        assert (await ada.ended(other["run_id"]))["params"]["code"] == "internal"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+async def test_the_model_is_told_the_day_where_the_person_is(zone: str) -> None:
+    async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
+        await Preferences.objects.acreate(user=await site.user(), time_zone=zone)
+        before = datetime.now(ZoneInfo(zone)).date()
+        sent = await ada.call("message.send", text="Which day is it?")
+        await ada.ended(sent["run_id"])
+        system = model.requests[0].body["messages"][0]["content"]
+        assert any(day.isoformat() in system for day in (before, datetime.now(ZoneInfo(zone)).date()))
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Europe", " "])
+async def test_a_zone_that_is_none_costs_nobody_an_answer(zone: str) -> None:
+    async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
+        await Preferences.objects.acreate(user=await site.user(), time_zone=zone)
+        before = datetime.now(UTC).date()
+        sent = await ada.call("message.send", text="Which day is it?")
+        assert (await ada.ended(sent["run_id"]))["method"] == "done"
+        system = model.requests[0].body["messages"][0]["content"]
+        assert any(day.isoformat() in system for day in (before, datetime.now(UTC).date()))
+
+
+async def test_what_broke_off_in_one_run_is_told_whole_in_the_next() -> None:
+    def broken_off() -> Talk:
+        talk = Talk(Conversation.objects.create(owner=a_user()))
+        talk.ask("Do it")
+        talk.answer(call("a", "calculator", '{"expr'), status="cancelled")
+        return talk
+
+    talk = await sync_to_async(broken_off)()
+    async with model_server(answer("Yes.")) as model, running_site(model) as site, site.client() as ada:
+        where = str(talk.conversation.pk)
+        sent = await ada.call("message.send", text="Well?", conversation_id=where)
+        assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
+        roles = [message["role"] for message in model.requests[0].body["messages"]]
+        assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
+
+
+# A run by itself, without connections
+
+
+@pytest_asyncio.fixture
+async def workshop(tmp_path: Path) -> AsyncIterator[Workshop]:
+    async with model_server([hang()]) as model:
+        made = Workshop(
+            writer=Writer(),
+            readers=Readers(),
+            client=ModelClient(),
+            catalog=ModelCatalog([CatalogEntry("small", "Small", "test", Endpoint(model.base_url, "small"), 8192)]),
+            tools=ToolRegistry(),
+            limits=RunLimits(),
+            workspaces=tmp_path,
+        )
+        yield made
+        await asyncio.to_thread(made.writer.stop)
+        await asyncio.to_thread(made.readers.stop)
+        await made.client.close()
+
+
+async def run_task(workshop: Workshop) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
+    """A run that was asked for, and what it calls at its end."""
+    made = await sync_to_async(asked)("Tell me")
+    ended: asyncio.Future[Conversation | None] = asyncio.get_running_loop().create_future()
+    live = LiveRun(identity_of(made.run))
+
+    def on_end(task: RunTask, conversation: Conversation | None) -> None:
+        ended.set_result(conversation)
+
+    def on_loss(task: RunTask) -> None:
+        raise AssertionError("nobody has taken it")
+
+    async def confirm() -> None:
+        """It is ours."""
+
+    return RunTask(made.run, live, workshop, confirm=confirm, on_end=on_end, on_loss=on_loss), ended
+
+
+async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other(workshop: Workshop) -> None:
+    task, ended = await run_task(workshop)
+    task.start()
+    task.cancel()
+    assert await asyncio.wait_for(ended, 5) is not None
+    await task.wait()
+    assert task.live.outcome is not None
+    assert task.live.outcome.status == (await Run.objects.aget()).status == "cancelled"
+    assert (await Message.objects.aget(role="assistant")).status == "cancelled"
+
+
+async def test_of_two_reasons_to_stop_the_first_counts(workshop: Workshop) -> None:
+    task, ended = await run_task(workshop)
+    task.start()
+    await asyncio.sleep(0)
+    task.cancel()
+    task.interrupt()
+    task.cancel()
+    await asyncio.wait_for(ended, 10)
+    await task.wait()
+    assert (await Run.objects.aget()).status == "cancelled"

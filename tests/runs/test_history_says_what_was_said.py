@@ -1,0 +1,204 @@
+"""A model is sent the active branch: whole, paired, and in a form that the strictest server takes."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversations.llm.dialect import request_body
+from conversations.llm.types import CompletionRequest, Endpoint
+from conversations.models import Preferences, Project, Step
+from conversations.runs.history import NOT_CARRIED_OUT, UNANSWERED, load_history
+from tests.data.rows import Talk, a_conversation, a_user, call, result, text, thinking
+
+pytestmark = pytest.mark.django_db
+
+TODAY = date(2026, 2, 3)
+UNLIMITED = 10_000_000
+
+
+def sent(talk: Talk, budget: int = UNLIMITED) -> list[dict[str, Any]]:
+    """The messages as they go over the wire."""
+    history = load_history(run=talk.run(), budget=budget, today=TODAY)
+    body = request_body(Endpoint("http://model", "m"), CompletionRequest(history))
+    messages: list[dict[str, Any]] = orjson.loads(body)["messages"]
+    return messages
+
+
+def spoken(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(message["role"], message["content"]) for message in messages]
+
+
+def test_the_first_message_has_the_prompt_the_projects_instructions_and_the_day() -> None:
+    project = Project.objects.create(owner=a_user(), name="Garden", instructions="\nSpeak of plants.\n")
+    talk = Talk(a_conversation(project=project, system_prompt="Be brief. "))
+    talk.ask("Hello")
+    assert spoken(sent(talk)) == [
+        ("system", "Be brief.\n\nSpeak of plants.\n\nToday is Tuesday, 2026-02-03."),
+        ("user", "Hello"),
+    ]
+
+
+def test_what_the_person_says_to_every_model_comes_before_it() -> None:
+    talk = Talk(a_conversation(system_prompt="Be brief."))
+    talk.ask("Hello")
+    preferences = Preferences(about=" I keep bees.\n", how_to_answer="In verse.")
+    [system, *_] = load_history(run=talk.run(), budget=UNLIMITED, today=TODAY, preferences=preferences)
+    assert system.content == (
+        "About the person who asks:\nI keep bees.\n\nHow this person wants to be answered:\nIn verse.\n\n"
+        "Be brief.\n\nToday is Tuesday, 2026-02-03."
+    )
+
+
+def test_without_prompt_and_project_the_day_is_told_all_the_same() -> None:
+    talk = Talk()
+    talk.ask("Hello")
+    assert sent(talk)[0] == {"role": "system", "content": "Today is Tuesday, 2026-02-03."}
+
+
+def test_calls_and_results_stand_where_they_happened_with_what_was_thought_before_the_calls() -> None:
+    talk = Talk()
+    talk.exchange(
+        "Add and divide",
+        thinking("Two tools"),
+        text("Working. "),
+        call("a", "add", '{"x": 1}'),
+        call("b", "divide", '{"x": 2}'),
+        result("b", '{"success": true, "result": 2}'),
+        result("a", '{"success": true, "result": 1}'),
+        thinking("Now I know", iteration=2),
+        text("Done", iteration=2),
+    )
+    talk.ask("Thanks")
+    assert sent(talk)[1:] == [
+        {"role": "user", "content": "Add and divide"},
+        {
+            "role": "assistant",
+            "content": "Working. ",
+            "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "add", "arguments": '{"x": 1}'}},
+                {"id": "b", "type": "function", "function": {"name": "divide", "arguments": '{"x": 2}'}},
+            ],
+            "reasoning_content": "Two tools",
+        },
+        {"role": "tool", "content": '{"success": true, "result": 1}', "tool_call_id": "a"},
+        {"role": "tool", "content": '{"success": true, "result": 2}', "tool_call_id": "b"},
+        {"role": "assistant", "content": "Done"},
+        {"role": "user", "content": "Thanks"},
+    ]
+
+
+def test_only_the_active_branch_is_told() -> None:
+    talk = Talk()
+    first = talk.ask("First version")
+    talk.answer(text("To the first"))
+    talk.leaf = first.parent
+    talk.exchange("Second version", text("To the second"))
+    talk.ask("And now?")
+    assert [content for _, content in spoken(sent(talk))[1:]] == ["Second version", "To the second", "And now?"]
+
+
+def test_a_call_that_was_not_carried_out_is_given_a_result() -> None:
+    talk = Talk()
+    talk.ask("Do two things")
+    talk.answer(call("a"), call("b"), result("a", "done"), status="cancelled")
+    talk.ask("Well?")
+    _, _, said, *told = sent(talk)
+    assert [c["id"] for c in said["tool_calls"]] == ["a", "b"]
+    assert spoken(told) == [("tool", "done"), ("tool", NOT_CARRIED_OUT), ("assistant", UNANSWERED), ("user", "Well?")]
+
+
+@pytest.mark.parametrize("arguments", ['{"unfinished', "", "[1]", '"text"', '{"x": NaN}', '{"a":' * 50_000])
+def test_arguments_that_no_server_would_take_are_told_as_empty(arguments: str) -> None:
+    talk = Talk()
+    talk.exchange("Do it", call("a", "act", arguments), result("a", '{"success": false}'), text("No", iteration=2))
+    talk.ask("Again")
+    [asked] = sent(talk)[2]["tool_calls"]
+    assert asked["function"]["arguments"] == "{}"
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
+@pytest.mark.parametrize("steps", [(), (thinking("Hm"),), (text(" \n"),)], ids=["nothing", "only thoughts", "blank"])
+def test_a_question_that_got_no_answer_gets_one_here(status: str, steps: tuple[Step, ...]) -> None:
+    talk = Talk()
+    talk.ask("Hello?")
+    talk.answer(*[Step(type=s.type, content=s.content, iteration=1) for s in steps], status=status)
+    talk.ask("Are you there?")
+    assert spoken(sent(talk))[1:] == [("user", "Hello?"), ("assistant", UNANSWERED), ("user", "Are you there?")]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
+def test_what_there_was_of_an_answer_is_told(status: str) -> None:
+    talk = Talk()
+    talk.ask("Tell me")
+    talk.answer(text("Once upon"), status=status)
+    talk.ask("Go on")
+    assert spoken(sent(talk))[2] == ("assistant", "Once upon")
+
+
+# Any conversation
+
+words = st.sampled_from(["", " ", "Yes", "No\nand yes"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Step]:
+    """Rounds of calls, of which the last may have broken off anywhere; then perhaps a text."""
+    steps: list[Step] = []
+    for iteration in range(1, draw(st.integers(0, 3)) + 1):
+        steps += [thinking(draw(words), iteration), text(draw(words), iteration)]
+        ids = [f"call_{iteration}_{n}" for n in range(draw(st.integers(0, 3)))]
+        arguments = st.sampled_from(["{}", '{"x": 1}', "", "{", "[]"])
+        steps += [call(call_id, "act", draw(arguments), iteration) for call_id in ids]
+        steps += [result(call_id, iteration=iteration) for call_id in draw(st.permutations(ids))]
+        if not ids:
+            return steps
+    return steps[: draw(st.integers(0, len(steps)))] if draw(st.booleans()) else [*steps, text(draw(words), 4)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(answers(), max_size=8), st.integers(0, 400))
+def test_any_conversation_makes_a_history_that_the_strictest_server_takes(
+    script: list[list[Step]], budget: int
+) -> None:
+    talk = Talk()
+    for steps in script:
+        talk.exchange("A question", *steps)
+    talk.ask("The last question")
+    messages = sent(talk, budget)
+    check_strictly(messages)
+    assert messages[-1] == {"role": "user", "content": "The last question"}
+    assert messages[1:] == sent(talk)[len(sent(talk)) - len(messages) + 1 :]
+
+
+def check_strictly(messages: list[dict[str, Any]]) -> None:
+    """One system message first; then questions and answers in turn, where an answer ends in words and each of its
+    calls is followed by its result; nothing is empty."""
+    assert messages[0]["role"] == "system"
+    assert all(message["content"] or message.get("tool_calls") for message in messages)
+    expected, open_calls = "user", list[str]()
+    for message in messages[1:]:
+        if open_calls:
+            assert (message["role"], message["tool_call_id"]) == ("tool", open_calls.pop(0))
+            continue
+        assert message["role"] == expected
+        assert message.keys() <= {"role", "content", "tool_calls", "reasoning_content"}
+        assert "reasoning_content" not in message or message["tool_calls"]
+        if message["role"] == "user":
+            expected = "assistant"
+            continue
+        open_calls = [check_call(each) for each in message.get("tool_calls", [])]
+        expected = "assistant" if open_calls else "user"
+    assert (expected, open_calls) == ("assistant", []), "the last word is a person's"
+
+
+def check_call(call: dict[str, Any]) -> str:
+    assert isinstance(orjson.loads(call["function"]["arguments"]), dict)
+    assert call["function"]["name"]
+    call_id: str = call["id"]
+    return call_id

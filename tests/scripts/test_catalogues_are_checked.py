@@ -1,0 +1,50 @@
+"""script/check tells what a catalogue lacks."""
+
+from __future__ import annotations
+
+import runpy
+
+import polib
+import pytest
+
+from tests.clone import PROJECT
+
+FAULTS = runpy.run_path(str(PROJECT / "script" / "catalogues.py"))["faults"]
+
+
+def catalogue(**entries: str) -> polib.POFile:
+    found = polib.POFile()
+    for text, said in entries.items():
+        found.append(polib.POEntry(msgid=text, msgstr=said))
+    return found
+
+
+def test_a_complete_one_has_no_faults() -> None:
+    assert list(FAULTS(catalogue(Save="保存"), catalogue(Save="保存"))) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "fault"),
+    [
+        ({}, "lacks 'Save'"),
+        ({"Save": "保存", "Gone": "没了"}, "has 'Gone', which nothing says any more"),
+        ({"Save": ""}, "does not translate 'Save'"),
+    ],
+)
+def test_each_fault_is_named(ours: dict[str, str], fault: str) -> None:
+    assert list(FAULTS(catalogue(**ours), catalogue(Save=""))) == [fault]
+
+
+def test_a_guess_that_nobody_has_looked_at_is_no_translation() -> None:
+    guessed = polib.POFile()
+    guessed.append(polib.POEntry(msgid="Save", msgstr="保存", flags=["fuzzy"]))
+    assert list(FAULTS(guessed, catalogue(Save=""))) == ["does not translate 'Save'"]
+
+
+@pytest.mark.parametrize("said", ["已有 {m} 个", "已有 %(n)s 个", "已有"])
+def test_placeholders_stay_as_they_are(said: str) -> None:
+    text = "{n} found"
+    assert list(FAULTS(catalogue(**{text: said}), catalogue(**{text: ""}))) == [
+        "has other placeholders than '{n} found'"
+    ]
+    assert list(FAULTS(catalogue(**{text: "已有 {n} 个"}), catalogue(**{text: ""}))) == []

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import re
+import sys
+
+from tests.clone import PROJECT, Clone, read_until_ready
+
+README = (PROJECT / "README.md").read_text()
+
+
+def test_the_program_asks_and_prints_the_steps_of_the_answer(installed: Clone) -> None:
+    found = re.search(r"```python\n(.+?)```", README, re.DOTALL)
+    assert found
+    with installed.started(PORT="0") as server:
+        _, address = read_until_ready(server)
+        assert "export TOKEN=$(.venv/bin/python manage.py create_token robot --create)" in README
+        made = installed.run(".venv/bin/python", "manage.py", "create_token", "robot", "--create")
+        program = found[1].replace("ws://127.0.0.1:8000/", address.replace("http", "ws"))
+        ended = installed.run(sys.executable, "-c", program, TOKEN=made.stdout.strip())
+    assert ended.returncode == 0, ended.stderr
+    assert "[tool_call] calculator" in ended.stdout
+    assert "[text]" in ended.stdout
+    assert "391" in ended.stdout
+
+
+def test_the_files_it_leads_to_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (PROJECT / target).exists(), target

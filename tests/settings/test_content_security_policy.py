@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
+
+HEADER = "Content-Security-Policy"
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("a page")
+
+
+def broken_page(request: HttpRequest) -> HttpResponse:
+    raise ValueError("a mistake")
+
+
+def page_with_its_own(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("a page", headers={HEADER: "default-src 'none'"})
+
+
+def plain_error(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponse("no such page", status=404 if isinstance(exception, Http404) else 400)
+
+
+handler400 = handler404 = plain_error
+urlpatterns = [path("page", page), path("own", page_with_its_own), path("broken", broken_page)]
+pytestmark = pytest.mark.urls(__name__)
+
+
+def test_a_page_may_load_from_its_own_host_alone(client: Client) -> None:
+    assert client.get("/page").headers[HEADER] == (
+        "default-src 'self'; connect-src 'self' ws://testserver wss://testserver; img-src 'self' data:; "
+        "style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+async def test_it_is_the_same_when_served_asynchronously(async_client: AsyncClient) -> None:
+    response = await async_client.get("/page")
+    assert "connect-src 'self' ws://testserver wss://testserver;" in response.headers[HEADER]
+
+
+def test_a_page_that_is_not_found_carries_it_too(client: Client) -> None:
+    response = client.get("/nowhere")
+    assert response.status_code == 404
+    assert HEADER in response.headers
+
+
+def test_a_foreign_host_does_not_come_into_it(client: Client) -> None:
+    response = client.get("/page", headers={"host": "evil.example; script-src *"})
+    assert response.status_code == 400
+    assert "connect-src 'self';" in response.headers[HEADER]
+
+
+def test_a_page_may_set_a_policy_of_its_own(client: Client) -> None:
+    assert client.get("/own").headers[HEADER] == "default-src 'none'"
+
+
+def test_djangos_debug_page_keeps_its_style(client: Client) -> None:
+    client.raise_request_exception = False
+    with override_settings(DEBUG=True):
+        response = client.get("/broken")
+        assert response.status_code == 500
+        assert HEADER not in response.headers
+        assert HEADER in client.get("/page").headers
+
+
+def test_pages_are_not_framed_and_tell_other_sites_nothing(client: Client) -> None:
+    headers = client.get("/page").headers
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import pytest
+
+from tools.arithmetic import evaluate, shown
+from tools.types import ToolError
+
+HOSTILE = [
+    "9**9**9",
+    "9" * 3000 + "**" + "9" * 900,
+    "factorial(10**9)",
+    "comb(10**9, 5 * 10**8)",
+    "comb(10**3000, 1999)",
+    "perm(10**9, 10**8)",
+    "1e999999999",
+    "1e-999999999",
+    "1e" + "9" * 3000,
+    "(" * 10_000 + "1" + ")" * 10_000,
+    "(" * 1900 + "1" + ")" * 1900,
+    "-" * 3999 + "1",
+    "2**" * 1300 + "1",
+    "√" * 3999 + "1",
+    "sin(" * 900 + "1",
+    "9" * 3999,
+    "1/" + "7" * 3990,
+    "!" * 3999,
+    "3" + "!" * 3999,
+    "5" + "%" * 3998,
+    "1" * 20_000_000,
+    "+".join(["9**4000"] * 490),
+    "+".join(["1/3**5000"] * 390),
+    "*".join(["1400!"] * 650),
+    "-".join(["1400!"] * 650),
+    "+".join(["comb(4000,2000)"] * 245),
+    "+".join(["perm(2000,900)"] * 260),
+    "gcd(" + ",".join(["9**4000"] * 490) + ")",
+    "lcm(" + ",".join(str(n) for n in range(1000, 1790)) + ")",
+    "sum(" + ",".join(f"1/{n}**900" for n in range(101, 400)) + ")",
+    "mean(" + ",".join(f"1/{n}" for n in range(1000, 1560)) + ")",
+    "+".join(["round(1/3,3000)"] * 240),
+    "+".join(["(9**4000)**(1/2)"] * 230),
+    "+".join(["log10(10**4000-1)"] * 220),
+    "7**4000%" * 400 + "3",
+    "10**3999//" * 390 + "3",
+    "1" + "+1" * 1999,
+    "0." + "1" * 3990 + "*3",
+]
+
+
+@pytest.mark.parametrize("expression", HOSTILE, ids=lambda expression: f"{expression[:24]}-{len(expression)}")
+def test_no_expression_takes_long_or_much(expression: str) -> None:
+    def attempt() -> None:
+        try:
+            shown(evaluate(expression))
+        except ToolError:
+            return
+
+    assert min(seconds(attempt) for _ in range(3)) < 0.1
+    tracemalloc.start()
+    try:
+        attempt()
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def seconds(attempt: object) -> float:
+    started = time.process_time()
+    assert callable(attempt)
+    attempt()
+    return time.process_time() - started
+
+
+@pytest.mark.parametrize(
+    "expression", ["10**3999", "1/10**3999", "1400!", "2**13000", "sum(" + "123456.78," * 350 + "1)"]
+)
+def test_large_but_honest_expressions_are_calculated(expression: str) -> None:
+    assert shown(evaluate(expression))
+
+
+@pytest.mark.parametrize(
+    ("expression", "complaint"),
+    [
+        ("10**4000", "The number is too large"),
+        ("1/10**4000", "The number is too large"),
+        ("exp(1000)", "The number is too large"),
+        ("pi * 10**400", "The number is too large"),
+        ("1" * 5000, "The expression is too long: at most 4,000 characters."),
+        ("(" * 200 + "1" + ")" * 200, "nested too deeply: at most 80 levels"),
+        ("+".join(["9**4000"] * 490), "too many operations on very large numbers"),
+    ],
+)
+def test_every_bound_says_what_it_is(expression: str, complaint: str) -> None:
+    with pytest.raises(ToolError, match=complaint):
+        evaluate(expression)

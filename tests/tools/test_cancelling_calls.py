@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from tools.registry import tool
+from tools.threads import ToolThreads
+from tools.types import ToolCall, ToolStarted
+
+
+async def cancel_once_started(running: Any, *asked: ToolCall) -> float:
+    """Starts the batch, cancels it when its first call begins; returns the seconds that cancelling took."""
+    started = asyncio.Event()
+
+    async def consume() -> None:
+        async for event in running.execute_many(asked):
+            if isinstance(event, ToolStarted):
+                started.set()
+
+    task = asyncio.create_task(consume())
+    await asyncio.wait_for(started.wait(), 5)
+    begin = time.perf_counter()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    return time.perf_counter() - begin
+
+
+async def test_a_thread_is_not_waited_for(executor: Any) -> None:
+    release = threading.Event()
+    threads = ToolThreads()
+
+    @tool(read_only=True)
+    def hang() -> None:
+        """Hang."""
+        release.wait(30)
+
+    assert await cancel_once_started(executor(hang, threads=threads), ToolCall("a", "hang", "")) < 0.5
+    assert threads.hung == 1
+    release.set()
+
+
+async def test_an_asynchronous_tool_cleans_up_before_the_cancellation_is_over(executor: Any) -> None:
+    cleaned: list[str] = []
+
+    @tool(read_only=True)
+    async def wait(name: str) -> None:
+        """Wait."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(name)
+
+    asked = [ToolCall(name, "wait", f'{{"name": "{name}"}}') for name in "ab"]
+    assert await cancel_once_started(executor(wait), *asked) < 0.5
+    assert sorted(cleaned) == ["a", "b"]
+
+
+async def test_calls_that_have_not_begun_never_do(executor: Any) -> None:
+    ran: list[int] = []
+
+    @tool
+    async def wait(number: int) -> None:
+        """Wait."""
+        ran.append(number)
+        await asyncio.Event().wait()
+
+    asked = [ToolCall(str(n), "wait", f'{{"number": {n}}}') for n in range(3)]
+    await cancel_once_started(executor(wait), *asked)
+    assert ran == [0]
+
+
+async def test_one_call_is_cancelled_likewise(executor: Any) -> None:
+    entered = asyncio.Event()
+    cancelled = asyncio.Event()
+
+    @tool
+    async def wait() -> None:
+        """Wait."""
+        entered.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    task = asyncio.create_task(executor(wait).execute(ToolCall("a", "wait", "")))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cancelled.is_set()
+
+
+async def test_closing_the_generator_ends_the_calls(executor: Any) -> None:
+    cancelled = asyncio.Event()
+
+    @tool
+    async def wait() -> None:
+        """Wait."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    events = executor(wait).execute_many([ToolCall("a", "wait", "")])
+    assert await anext(events) == ToolStarted("a")
+    await asyncio.sleep(0)
+    await events.aclose()
+    assert cancelled.is_set()
+
+
+async def test_a_cancelled_batch_does_not_block_the_next(executor: Any, batch: Any) -> None:
+    @tool
+    async def wait(forever: bool) -> str:
+        """Wait."""
+        if forever:
+            await asyncio.Event().wait()
+        return "done"
+
+    running = executor(wait)
+    await cancel_once_started(running, ToolCall("a", "wait", '{"forever": true}'))
+    assert (await batch(running, ("wait", {"forever": False}))).told[0]["result"] == "done"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tools.registry import tool
+from tools.types import Tool, ToolCall, ToolStarted
+
+
+class Gate:
+    def __init__(self, *refused: str) -> None:
+        self.asked: list[str] = []
+        self.refused = refused
+
+    async def __call__(self, tool: Tool, call: ToolCall) -> str | None:
+        self.asked.append(call.call_id)
+        return f"{tool.name} was denied." if tool.name in self.refused else None
+
+
+@tool
+def write(text: str) -> str:
+    """Write."""
+    return text
+
+
+@tool(read_only=True)
+def read() -> str:
+    """Read."""
+    return "text"
+
+
+async def test_it_is_asked_for_every_call_that_would_start(executor: Any, batch: Any) -> None:
+    gate = Gate()
+    await batch(executor(write, read, gate=gate), ("write", {"text": "a"}), ("write", {"text": "a"}), ("read", {}))
+    assert gate.asked == ["call-0", "call-2"]
+
+
+async def test_it_is_not_asked_for_a_call_that_is_wrong(executor: Any, batch: Any) -> None:
+    gate = Gate()
+    await batch(executor(write, gate=gate), ("write", {}), ("nope", {}), ("write", "{"))
+    assert gate.asked == []
+
+
+async def test_a_refusal_is_a_result_and_nothing_starts(executor: Any, batch: Any) -> None:
+    ran = await batch(executor(write, gate=Gate("write")), ("write", {"text": "a"}))
+    assert ran.told == [{"success": False, "error": "write was denied."}]
+    assert not any(isinstance(event, ToolStarted) for event in ran.events)
+
+
+async def test_a_refusal_serves_identical_calls_of_its_batch_alone(executor: Any, batch: Any) -> None:
+    gate = Gate("write")
+    running = executor(write, gate=gate)
+    assert (await batch(running, ("write", {"text": "a"}), ("write", {"text": "a"}))).skipped == [False, True]
+    assert (await batch(running, ("write", {"text": "a"}))).skipped == [False]
+    assert len(gate.asked) == 2
+
+
+async def test_a_refused_write_leaves_what_was_read_as_it_is(executor: Any, batch: Any) -> None:
+    running = executor(write, read, gate=Gate("write"))
+    ran = await batch(running, ("read", {}), ("write", {"text": "a"}), ("read", {}))
+    assert ran.skipped == [False, False, True]
+
+
+async def test_a_read_that_waits_at_the_gate_takes_no_workers_place(executor: Any) -> None:
+    opened = asyncio.Event()
+
+    async def gate(tool: Tool, call: ToolCall) -> str | None:
+        if call.call_id == "slow":
+            await opened.wait()
+        return None
+
+    @tool(read_only=True)
+    def look(at: str) -> str:
+        """Look."""
+        return at
+
+    asked = [ToolCall("slow", "look", '{"at": "a"}'), ToolCall("fast", "look", '{"at": "b"}')]
+    order = []
+    async for event in executor(look, max_workers=1, gate=gate).execute_many(asked):
+        order.append(event.call_id)
+        if event.call_id == "fast":
+            opened.set()
+    assert order == ["fast", "fast", "slow", "slow"]
+
+
+async def test_what_it_raises_ends_the_batch(executor: Any, batch: Any) -> None:
+    stopped = asyncio.Event()
+
+    class LostError(Exception):
+        pass
+
+    @tool(read_only=True)
+    async def wait() -> None:
+        """Wait."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    @tool(read_only=True)
+    async def lose() -> None:
+        """Lose."""
+
+    async def gate(tool: Tool, call: ToolCall) -> str | None:
+        if tool.name == "lose":
+            for _ in range(5):
+                await asyncio.sleep(0)
+            raise LostError
+        return None
+
+    with pytest.raises(LostError):
+        await batch(executor(wait, lose, gate=gate), ("wait", {}), ("lose", {}))
+    assert stopped.is_set()
+
+
+async def test_a_decision_that_is_cancelled_does_not_leave_the_batch_waiting(executor: Any, batch: Any) -> None:
+    async def gate(tool: Tool, call: ToolCall) -> str | None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(batch(executor(read, gate=gate), ("read", {})), 5)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tools.threads import CallTimeoutError, ToolThreads
+from tools.types import ToolError
+
+name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
+
+
+async def until_none_hang(threads: ToolThreads) -> None:
+    for thread in threading.enumerate():
+        if thread.name == "call of a tool":
+            await asyncio.to_thread(thread.join, 5)
+    assert threads.hung == 0
+
+
+async def test_what_the_function_returns_or_raises_comes_back() -> None:
+    threads = ToolThreads()
+    assert await threads.run(lambda: 42, time_limit=5) == 42
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(lambda: 1 / 0, time_limit=5)
+    assert threads.hung == 0
+
+
+async def test_context_variables_are_copied() -> None:
+    name.set("ada")
+
+    def change() -> str:
+        seen = name.get()
+        name.set("somebody else")
+        return seen
+
+    assert await ToolThreads().run(change, time_limit=5) == "ada"
+    assert name.get() == "ada"
+
+
+async def test_no_more_than_the_limit_run_at_once() -> None:
+    threads = ToolThreads(limit=2)
+    lock = threading.Lock()
+    now = most = 0
+
+    def work() -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.002)
+        with lock:
+            now -= 1
+
+    await asyncio.gather(*(threads.run(work, time_limit=5) for _ in range(20)))
+    assert most == 2
+
+
+async def test_a_hung_call_gives_its_slot_back_and_counts_until_it_ends() -> None:
+    threads = ToolThreads(limit=1)
+    release = threading.Event()
+    with pytest.raises(CallTimeoutError):
+        await threads.run(lambda: release.wait(30), time_limit=0.01)
+    assert threads.hung == 1
+    assert await threads.run(lambda: "free", time_limit=5) == "free"
+    release.set()
+    await until_none_hang(threads)
+    assert await threads.run(lambda: "still one slot", time_limit=5) == "still one slot"
+
+
+async def test_a_call_that_waits_for_a_slot_is_not_timed() -> None:
+    threads = ToolThreads(limit=1)
+    release = threading.Event()
+    first = asyncio.create_task(threads.run(lambda: release.wait(5), time_limit=5))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(threads.run(lambda: "done", time_limit=0.05))
+    await asyncio.sleep(0.1)
+    release.set()
+    assert await second == "done"
+    assert await first
+
+
+async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
+    threads = ToolThreads(limit=1)
+    release = threading.Event()
+    first = asyncio.create_task(threads.run(lambda: release.wait(5), time_limit=5))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(threads.run(lambda: "never", time_limit=5)) for _ in range(3)]
+    last = asyncio.create_task(threads.run(lambda: "last", time_limit=5))
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    release.set()
+    assert await last == "last"
+    assert await first
+    assert all(
+        isinstance(outcome, asyncio.CancelledError)
+        for outcome in await asyncio.gather(*waiting, return_exceptions=True)
+    )
+
+
+async def test_a_slot_granted_to_one_who_is_just_cancelled_is_passed_on() -> None:
+    threads = ToolThreads(limit=1)
+    release = threading.Event()
+    first = asyncio.create_task(threads.run(lambda: release.wait(5), time_limit=5))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(threads.run(lambda: "second", time_limit=5))
+    await asyncio.sleep(0)
+    release.set()
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "call of a tool"]
+    thread.join(5)  # the slot is granted now, but the event loop has not heard of it
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    await first
+    assert await asyncio.wait_for(threads.run(lambda: "third", time_limit=5), 5) == "third"
+
+
+async def test_with_too_many_hung_calls_new_ones_are_refused() -> None:
+    threads = ToolThreads(limit=4, hung_limit=2)
+    release = threading.Event()
+    for _ in range(2):
+        with pytest.raises(CallTimeoutError):
+            await threads.run(lambda: release.wait(30), time_limit=0.01)
+    with pytest.raises(ToolError, match="Try again later"):
+        await threads.run(lambda: "refused", time_limit=5)
+    release.set()
+    await until_none_hang(threads)
+    assert await threads.run(lambda: "again", time_limit=5) == "again"
+
+
+def test_one_bound_serves_several_event_loops() -> None:
+    threads = ToolThreads(limit=1)
+    outcomes: list[str] = []
+
+    def run_loop() -> None:
+        async def calls() -> None:
+            outcomes.extend(await asyncio.gather(*(threads.run(lambda: "done", time_limit=5) for _ in range(20))))
+
+        asyncio.run(calls())
+
+    loops = [threading.Thread(target=run_loop) for _ in range(3)]
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join(10)
+    assert outcomes == ["done"] * 60
+
+
+def test_a_hung_thread_does_not_hold_up_the_end_of_the_process() -> None:
+    program = """
+import asyncio, threading
+from tools.threads import CallTimeoutError, ToolThreads
+async def main():
+    try:
+        await ToolThreads().run(lambda: threading.Event().wait(60), time_limit=0.01)
+    except CallTimeoutError:
+        print("given up")
+asyncio.run(main())
+"""
+    root = Path(__file__).parents[2]
+    ended = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=20)
+    assert (ended.returncode, ended.stdout) == (0, "given up\n")
+    assert "Traceback" not in ended.stderr

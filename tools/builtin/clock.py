@@ -1,0 +1,36 @@
+import difflib
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from tools.registry import tool
+from tools.types import ToolError
+
+
+@tool(read_only=True, category="time")
+def current_time(timezone: str = "UTC") -> dict[str, str]:
+    """Tell the current date, time and weekday in a time zone.
+
+    Args:
+        timezone: An IANA time zone such as "Europe/Berlin" or "America/New_York", or "UTC".
+    """
+    zone = _zone(timezone)
+    now = datetime.now(zone)
+    return {"time": now.isoformat(timespec="seconds"), "weekday": f"{now:%A}", "timezone": str(zone)}
+
+
+def _zone(name: str) -> ZoneInfo:
+    written = name.strip().replace(" ", "_").lower()
+    zones = _zones()
+    if written in zones:
+        return ZoneInfo(zones[written])
+    cities = [zone for zone in zones if zone.rpartition("/")[2] == written]
+    near = cities or difflib.get_close_matches(written[:64], zones, n=5, cutoff=0.5)
+    names = ", ".join(zones[zone] for zone in near) or "Europe/Berlin, America/New_York, UTC"
+    raise ToolError(f"There is no time zone {name[:64]!r}. Use the name of an IANA time zone, such as {names}.")
+
+
+@cache
+def _zones() -> dict[str, str]:
+    """All names by their lower-case spelling."""
+    return {name.lower(): name for name in sorted(available_timezones())}
