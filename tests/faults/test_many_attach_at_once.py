@@ -18,6 +18,7 @@ from tests.faults.points import Script
 from tests.faults.process import PROJECT, ServerProcess
 from tests.modelserver import Gate, done, finish, model_server, pause, text, usage, wait_for
 from tests.neighbours.watching import assert_told_once
+from tests.pulse import watched_machine
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.faults
 
 WATCHERS = 200
 SLOWEST = 1.0
-"""Seconds that 99 of 100 answers may take, while clients and server share two cores."""
+"""Seconds that 99 of 100 answers may take beyond what the machine makes everybody wait: clients and server share it."""
 WORDS = [f"word {number} " for number in range(150)]
 
 
@@ -41,7 +42,7 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
             await watcher.call("conversation.subscribe", conversation_id=sent["conversation_id"])
             return watcher
 
-        async with pinging(server.url, deployment.token("bob")) as times:
+        async with watched_machine() as machine, pinging(server.url, deployment.token("bob")) as times:
             ada = await connections.enter_async_context(deployment.client(server))
             sent = await ada.call("message.send", text="Tell me")
             await ada.until("process_step")
@@ -54,7 +55,7 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
         assert all(watcher.steps(sent["run_id"]) == steps for watcher in watchers)
     slowest = statistics.quantiles(times, n=100)[-1]
     logger.info("models.list took %.3f s, 99 of 100 times under %.3f s", statistics.median(times), slowest)
-    assert slowest < SLOWEST
+    assert slowest < SLOWEST + machine.worst
 
 
 @pytest.mark.requires_postgres

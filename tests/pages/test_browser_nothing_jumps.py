@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, StorageState, expect
 
 from tests.modelserver import Gate, Part, calls, done, finish, pause, text, thinking, tool_call, usage, wait_for
 from tests.pages.browsing import Chat, ScriptedModel
@@ -24,6 +31,7 @@ MOST = 0.02
 """Of what the browser calls cumulative layout shift; from 0.1 on people are said to notice."""
 INPUT_COUNTS_FOR = 0.6
 """Seconds after a key or click in which the browser takes movement for what was asked for."""
+LONG_ENOUGH_TO_PAINT = 0.7
 PARAGRAPH = "Whales sing **long** songs, with `rhymes`, which they learn from each other over thousands of miles.\n\n"
 MIXED = """## Songs
 
@@ -52,12 +60,58 @@ def streamed(source: str, *, every: float = 0.01) -> list[Part]:
 
 def watch_shifts(page: Page) -> None:
     page.add_init_script(OBSERVE)
-    page.reload()
+    page.reload(wait_until="networkidle")
+
+
+@contextmanager
+def in_two_pieces(site: str, between: str, cookies: str) -> Iterator[str]:
+    """The address of a proxy behind which the page of a new chat comes in two pieces, the second from `between` on."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            server = HTTPConnection(urlsplit(site).netloc)
+            server.request("GET", self.path, headers={"Cookie": cookies})
+            reply = server.getresponse()
+            body = reply.read()
+            server.close()
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.headers["Content-Type"])
+            self.end_headers()
+            start, mark, rest = body.partition(between.encode())
+            self.wfile.write(start)
+            if mark:
+                time.sleep(LONG_ENOUGH_TO_PAINT)
+            self.wfile.write(mark + rest)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
 
 
 def total(page: Page) -> tuple[float, Any]:
     shifts = page.evaluate("() => shifts")
     return sum(shift["value"] for shift in shifts), shifts
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_page_that_comes_slowly_is_shown_as_it_will_stand(
+    width: int, site: str, signed_in: StorageState, page: Page
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.add_init_script(OBSERVE)
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in signed_in["cookies"])
+    with in_two_pieces(site, "data-suggestion", cookies) as address:
+        page.goto(address)
+        expect(page.locator(".suggestion").last).to_be_visible()
+        page.wait_for_timeout(500)
+        moved, shifts = total(page)
+    assert moved < MOST, shifts
 
 
 @pytest.mark.parametrize("width", [1280, 375])

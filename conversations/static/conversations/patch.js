@@ -49,7 +49,8 @@ export function patchChildren(old, made) {
 }
 
 /**
- * Makes the items of a list or table, from the one at an index on, those of another.
+ * Makes the items of a list or table, from the one at an index on, those of another. A line ends behind each, as in what
+ * the server makes: without it words of two items are one for who reads the text alone.
  * @param {Element} old
  * @param {Element} made
  * @param {number} kept the index
@@ -61,10 +62,11 @@ export function patchItems(old, made, kept) {
     if (shown) {
       patch(shown, item);
     } else {
-      old.append(item);
+      old.append(item, "\n");
     }
   });
   while (old.children.length > kept + items.length) {
+    old.lastElementChild?.nextSibling?.remove();
     old.lastElementChild?.remove();
   }
 }
