@@ -11,13 +11,13 @@ from django.template import TemplateSyntaxError, engines
 
 def main() -> int:
     django.setup()
-    engine = engines["django"]
+    engine, jinja = engines["django"], engines["jinja2"]
     folders = [settings.BASE_DIR / "templates"]
     folders += [Path(app.path) / "templates" for app in apps.get_app_configs() if is_ours(Path(app.path))]
     failed = False
     for file in sorted(file for folder in folders for file in folder.rglob("*") if file.is_file()):
         try:
-            engine.from_string(file.read_text("utf-8"))
+            (jinja if "jinja2" in file.parts else engine).from_string(file.read_text("utf-8"))
         except TemplateSyntaxError as error:
             failed = True
             print(f"{file}: {error}", file=sys.stderr)  # noqa: T201

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from conversations.models import Conversation, Message, Project
 from conversations.queries.branches import BadCursor, load_branch_page, load_message
 from conversations.queries.figures import with_tokens
-from conversations.views import transcript
+from conversations.views import markup, transcript
 from conversations.views.access import MemberRequest, member_page, own_conversation, own_project
 from conversations.views.frame import frame
 from conversations.views.models import offer_models
@@ -45,7 +45,7 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 def messages(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """The same messages alone, without the page around them."""
     found = own_conversation(request, conversation_id)
-    return render(request, "conversations/_messages.html", _messages(request, found))
+    return HttpResponse(_messages(request, found)["messages"])
 
 
 @member_page
@@ -56,7 +56,7 @@ def message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> 
         one = load_message(conversation=found, message_id=message_id)
     except Message.DoesNotExist as error:
         raise Http404 from error
-    return render(request, "conversations/_message.html", {"shown": transcript.show([one])[0]})
+    return HttpResponse(markup.render_messages(transcript.show([one])))
 
 
 def _project(request: MemberRequest) -> Project | None:
@@ -77,8 +77,7 @@ def _frame(request: MemberRequest, shown: Conversation) -> dict[str, Any]:
         "models": offer_models(chosen=shown.model, preferred=preferred),
         "conversation_settings": json.dumps({name: getattr(shown, name) for name in SETTINGS}),
         "thinking_enabled": shown.thinking_enabled,
-        "blank_steps": transcript.blank_steps(),
-        "blank_messages": transcript.blank_messages(),
+        **markup.render_blanks(),
     }
 
 
@@ -90,7 +89,6 @@ def _messages(request: MemberRequest, found: Conversation) -> dict[str, Any]:
     shown = transcript.show(page.messages)
     return {
         "conversation": found,
-        "messages_shown": shown,
-        "previous_cursor": page.previous_cursor,
+        "messages": markup.render_messages(shown, conversation=found, previous_cursor=page.previous_cursor),
         "live_run": next((one.run for one in shown if one.is_live), None),
     }

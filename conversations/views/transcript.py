@@ -47,6 +47,14 @@ class ShownMessage:
         return self.siblings.index(str(self.message.pk)) + 1
 
     @property
+    def ending(self) -> str:
+        """Which of the words tells how the answer ended, if not as it should."""
+        if self.message.status == Message.Status.CANCELLED:
+            return "cancelled"
+        reason = self.run.finish_reason if self.run else ""
+        return reason if reason in ("length", "content_filter") else ""
+
+    @property
     def seconds(self) -> float | None:
         """How long the answer took; None of a question, and while it is being made."""
         if self.run is None or self.run.ended_at is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import websockets
 
-from tests.client import Client, connected
+from tests.client import CallError, Client, connected
 from tests.faults.process import ServerProcess
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
@@ -19,7 +19,7 @@ LONGEST_SILENCE = 60.0
 
 class Watcher:
     """Reconnects with back-off and subscribes again, as docs/protocol.md says, to one server or to several in turn;
-    each connection tells it all.
+    each connection tells it all. A server that cannot tell it right now is asked again.
 
     `codes` are those with which connections were closed; `end` is the notification that ended the run, which came at
     `ended_at` on the monotonic clock; `heard_at` is when each notification of the run came.
@@ -69,6 +69,9 @@ class Watcher:
             self._connected.set()
             self.end = await client.ended(self.run_id, within=LONGEST_SILENCE)
             self.ended_at = time.monotonic()
+        except CallError as refused:
+            if refused.data["code"] != "unavailable":
+                raise
         except (AssertionError, websockets.ConnectionClosed):
             code = client.connection.close_code
             if code is None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
-from conversations.models import Conversation, Message, Step
+from conversations.llm.errors import NoToolsError
+from conversations.models import Conversation, Message, Preferences, Step
 
 CALL = {
     "type": "tool_call",
@@ -93,7 +96,7 @@ def test_a_tool_call_and_its_result_are_one_card(read: Callable[[], str], ask: C
     assert shown.count("<details") == 1
     assert 'data-state="finished"' in shown
     assert ">6*7<" in shown
-    assert "{\n  &quot;expression&quot;: &quot;6*7&quot;\n}" in shown
+    assert '{\n  "expression": "6*7"\n}' in unescape(shown)
     assert ">42</pre>" in shown
     assert ">12 ms<" in shown
 
@@ -142,6 +145,27 @@ def test_a_failure_is_a_sentence_with_retry_where_that_can_help(
     assert "LLM request timed out" in shown
     assert 'data-part="failure">' in shown
     assert 'data-part="retry">' in shown
+
+
+def test_a_failed_answer_says_why_in_the_readers_language(
+    read: Callable[[], str], ask: Callable[..., Message], ada: User
+) -> None:
+    ask("?", status="failed", error_code="unreachable", error_content="Unable to connect to LLM service")
+    assert "The model's server cannot be reached." in unescape(read())
+    Preferences.objects.update_or_create(user=ada, defaults={"language": "zh-hans"})
+    assert "无法连接到模型服务器。" in read()
+
+
+def test_a_model_without_tools_is_told_of_as_such(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+    ask("?", status="failed", error_code=NoToolsError.code, error_content=NoToolsError.content)
+    assert "Turn tools off, or choose another model." in read()
+
+
+def test_a_reason_that_no_language_has_words_for_is_told_as_it_is(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
+    ask("?", status="failed", error_code="of_tomorrow", error_content="<b>Tomorrow</b>")
+    assert "&lt;b&gt;Tomorrow&lt;/b&gt;" in read()
 
 
 def test_and_without_where_it_cannot(read: Callable[[], str], ask: Callable[..., Message]) -> None:

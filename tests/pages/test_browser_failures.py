@@ -11,9 +11,9 @@ def test_a_failure_is_a_sentence_and_retry_asks_again_in_its_place(
 ) -> None:
     model.reply = status(503)
     chat.ask("Do whales sing?")
-    expect(chat.answer.locator(".failure")).to_contain_text("LLM service unavailable (503)")
+    expect(chat.answer.locator(".failure")).to_contain_text("The model's server is not available right now.")
     page.reload()
-    expect(chat.answer.locator(".failure")).to_contain_text("LLM service unavailable (503)")
+    expect(chat.answer.locator(".failure")).to_contain_text("The model's server is not available right now.")
 
     model.reply = answer("They do.")
     chat.answer.get_by_role("button", name="Retry").click()
@@ -39,7 +39,7 @@ def test_retry_of_a_later_question_keeps_what_was_before_it(chat: Chat, page: Pa
 def test_where_retrying_cannot_help_there_is_no_button(chat: Chat, model: ScriptedModel) -> None:
     model.reply = status(401)
     chat.ask("Do whales sing?")
-    expect(chat.answer.locator(".failure")).to_contain_text("The LLM service refused the configured key")
+    expect(chat.answer.locator(".failure")).to_contain_text("The model's server refused the key")
     expect(chat.answer.get_by_role("button", name="Retry")).to_be_hidden()
 
 

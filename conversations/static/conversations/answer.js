@@ -100,8 +100,8 @@ export class Answer {
   }
 
   /** @param {RunError} error */
-  #fail({ content, retryable }) {
-    part(this.element, "reason").textContent = content;
+  #fail({ code, content, retryable }) {
+    part(this.element, "reason").textContent = say(`error_${code}`) || content;
     part(this.element, "retry").hidden = !retryable;
     part(this.element, "failure").hidden = false;
   }
