@@ -12,13 +12,14 @@ from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "Content-Security-Policy"
 POLICY = (
-    "default-src 'self'; connect-src 'self'{sockets}; img-src 'self' data:; style-src 'self'; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'self'; connect-src 'self'{sockets}; img-src 'self' data:{images}; style-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
 class ContentSecurityPolicyMiddleware:
-    """Allows a page nothing but what its own host serves: no inline script or style, no frame around it."""
+    """Allows a page nothing but what its own host serves, and images of hosts that are trusted with that: no inline
+    script or style, no frame around it."""
 
     async_capable = True
     sync_capable = True
@@ -42,8 +43,14 @@ class ContentSecurityPolicyMiddleware:
 def protect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     debug_page = settings.DEBUG and response.status_code in (404, 500)  # Django's, with its style inline
     if not debug_page:
-        response.headers.setdefault(HEADER, POLICY.format(sockets=socket_sources(request)))
+        response.headers.setdefault(HEADER, POLICY.format(sockets=socket_sources(request), images=image_sources()))
     return response
+
+
+def image_sources() -> str:
+    """Over https only. A leading dot stands for a host and all below it."""
+    hosts = [host for each in settings.IMAGE_HOSTS for host in ([each[1:], f"*{each}"] if each[0] == "." else [each])]
+    return "".join(" https:" if host == "*" else f" https://{host}" for host in hosts)
 
 
 def socket_sources(request: HttpRequest) -> str:

@@ -69,6 +69,9 @@ RUN_MAX_ATTEMPTS = env.count("RUN_MAX_ATTEMPTS", 3, minimum=1, maximum=100)
 RUN_HEARTBEAT = env.seconds("RUN_HEARTBEAT", 10, maximum=3_600)
 SHUTDOWN_GRACE = env.seconds("SHUTDOWN_GRACE", 5, maximum=3_600)
 
+# What pages load from elsewhere
+IMAGE_HOSTS = env.hosts("IMAGE_HOSTS")
+
 # What one person may do
 LIMIT_CONNECTIONS_PER_USER = env.count("LIMIT_CONNECTIONS_PER_USER", 50, minimum=1, maximum=100_000)
 LIMIT_RUNS_PER_USER = env.count("LIMIT_RUNS_PER_USER", 5, minimum=1, maximum=100_000)

@@ -1,7 +1,8 @@
 """The Markdown that texts are written in: CommonMark with tables, strikethrough, task lists, footnotes, bare links and
 formulas, as markdown-it understands it.
 
-Raw HTML is text, but `<br>` breaks the line, as models write it in tables. An image is a link to it.
+Raw HTML is text, but `<br>` breaks the line, as models write it in tables. An image is a link to it, of the class
+`image`.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def _link_image(image: Token, *, inside_link: bool) -> Iterator[Token]:
         yield from _link_images(description, inside_link=True)
         return
     title = {"title": image.attrs["title"]} if "title" in image.attrs else {}
-    yield Token("link_open", "a", 1, attrs={"href": address, "target": "_blank", **title})
+    yield Token("link_open", "a", 1, attrs={"href": address, "class": "image", "target": "_blank", **title})
     yield from _link_images(description, inside_link=True)
     yield Token("link_close", "a", -1)
 

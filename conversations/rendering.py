@@ -23,9 +23,10 @@ def render_markdown(text: str) -> str:
     """Safe HTML of a text in CommonMark with tables, strikethrough, task lists, footnotes, bare links and formulas.
 
     Raw HTML in the source is shown as the text it is (but `<br>` breaks the line, as models write it in tables);
-    an image becomes a link to it, so that nothing is loaded from another host; links go to http, https and mailto only
-    and open in a new tab; a formula is its source, in an element of the class `math`. Takes some milliseconds per
-    thousand characters and two seconds at most, with the interpreter's lock: call it in a thread, and keep the result.
+    an image becomes a link of the class `image` to it, so that nothing is loaded from another host by itself; links go
+    to http, https and mailto only and open in a new tab; a formula is its source, in an element of the class `math`.
+    Takes some milliseconds per thousand characters and two seconds at most, with the interpreter's lock: call it in a
+    thread, and keep the result.
     """
     text = text.encode(errors="replace").decode()
     if len(text) > MAX_SOURCE:
@@ -66,7 +67,7 @@ _cleaner = nh3.Cleaner(
     },
     set_tag_attribute_values={"input": {"type": "checkbox", "disabled": ""}},
     allowed_classes={
-        "a": {"footnote-backref"},
+        "a": {"footnote-backref", "image"},
         "div": {"code", "math", "table"},
         "section": {"footnotes"},
         "span": {"math"},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
 from conversations.models import Project
 from conversations.views.access import MemberRequest
 from conversations.views.conversation_lists import load_sidebar
@@ -16,5 +18,6 @@ def frame(request: MemberRequest) -> dict[str, Any]:
     newest = Project.objects.filter(owner=request.user).order_by("-created_at", "-pk").only("name")
     return {
         "sidebar": load_sidebar(request.user),
+        "image_hosts": " ".join(settings.IMAGE_HOSTS),
         "sidebar_projects": list(newest[:PROJECTS_SHOWN]),
     }

@@ -27,6 +27,7 @@ FILTERS = (
     sayings.shown_result,
     sayings.thought,
     sayings.tokens,
+    sayings.whole_seconds,
 )
 
 
@@ -60,7 +61,7 @@ def _blanks_in(_language: str | None) -> dict[str, SafeString]:
 
 
 def _render(name: str, **context: Any) -> SafeString:
-    return loader.get_template(f"conversations/{name}.html", using="jinja2").render(context)
+    return SafeString(loader.get_template(f"conversations/{name}.html", using="jinja2").render(context))
 
 
 def _said(text: str) -> str:

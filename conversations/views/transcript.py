@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from conversations.models import Message, Run, Step
 from conversations.queries.branches import BranchMessage
 from conversations.queries.figures import writing_speed
@@ -53,6 +55,13 @@ class ShownMessage:
             return "cancelled"
         reason = self.run.finish_reason if self.run else ""
         return reason if reason in ("length", "content_filter") else ""
+
+    @property
+    def wait(self) -> float:
+        """Seconds from now for which the model's server wants to be left alone."""
+        if self.run is None or self.run.ended_at is None or not self.run.error_retry_after:
+            return 0.0
+        return max(0.0, self.run.error_retry_after - (timezone.now() - self.run.ended_at).total_seconds())
 
     @property
     def seconds(self) -> float | None:

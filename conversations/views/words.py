@@ -85,6 +85,8 @@ WORDS = {
     "error_max_iterations": _("The model used tools again and again without coming to an answer, and was stopped."),
     "error_interrupted": _("The server stopped while this was being answered."),
     "error_internal": _("Something went wrong on this server. Its log says more."),
+    "retry": _("Retry"),
+    "retry_in": _("Retry in {duration}"),
     "answered": _("Answer finished."),
     "offline": _("No connection. Trying again…"),
     "offline_action": _("There is no connection to the server right now. Try again in a moment."),

@@ -14,6 +14,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, WebSocketRoute, e
 from tests.clone import Clone, read_until_ready
 from tests.modelserver import MODEL, ModelRequest, Reply, answer
 
+TRUSTED_IMAGES = "pictures.example"
+"""The host that images of answers are loaded from."""
 USERNAME, PASSWORD = "ada", "correct horse battery"
 OWN_ADDRESS = re.compile(r"(http|ws)://(127\.0\.0\.1|localhost)[:/]|(data|blob):")
 
@@ -41,6 +43,7 @@ def serving(clone: Clone, var: Path, model_url: str) -> Iterator[str]:
         "LLM_RETRIES": "0",
         "LLM_THINKING_STYLE": "enable_thinking",
         "LIMIT_RUNS_PER_USER": "50",
+        "IMAGE_HOSTS": TRUSTED_IMAGES,
     }
     with clone.started(PORT="0", VAR_DIR=str(var), **settings) as server:
         yield read_until_ready(server)[1]

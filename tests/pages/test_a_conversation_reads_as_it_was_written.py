@@ -39,6 +39,16 @@ def test_a_question_is_shown_as_typed(read: Callable[[], str], ask: Callable[...
     assert "**Is** 1 &lt; 2?\n  &lt;script&gt;alert(1)&lt;/script&gt;" in read()
 
 
+def test_a_page_has_its_messages_and_what_live_ones_are_made_of(
+    member: Client, conversation: Conversation, ask: Callable[..., Message]
+) -> None:
+    ask("Say it", {"type": "text", "content": "So."})
+    page = member.get(f"/c/{conversation.pk}/").content.decode()
+    assert page.count('<article class="message question"') == 2
+    assert page.count('<article class="message answer"') == 2
+    assert page.count('data-type="tool_call"') == 1
+
+
 def test_an_answer_is_shown_formatted(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("Say it", {"type": "text", "content": "It is **so** <script>alert(1)</script>"})
     shown = read()
@@ -143,7 +153,7 @@ def test_a_failure_is_a_sentence_with_retry_where_that_can_help(
     ask("?", status="failed", error_content="LLM request timed out", error_retryable=True)
     shown = read()
     assert "LLM request timed out" in shown
-    assert 'data-part="failure">' in shown
+    assert 'data-part="failure" hidden' not in shown
     assert 'data-part="retry">' in shown
 
 

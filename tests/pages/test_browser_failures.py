@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from playwright.sync_api import Page, expect
 
-from tests.modelserver import answer, status
+from tests.modelserver import Reply, answer, calls, status, tool_call
 from tests.pages.browsing import Chat, ScriptedModel
 
 
@@ -34,6 +37,31 @@ def test_retry_of_a_later_question_keeps_what_was_before_it(chat: Chat, page: Pa
     chat.answer.get_by_role("button", name="Retry").click()
     expect(chat.answer).to_contain_text("At night too.")
     expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
+
+
+def test_retrying_waits_as_long_as_the_models_server_wants(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    model.reply = status(429, headers={"Retry-After": "6"})
+    chat.ask("Do whales sing?")
+    failure = chat.answer.locator(".failure")
+    expect(failure.get_by_role("button")).to_have_text("Retry in 5 s")
+    expect(failure.get_by_role("button")).to_be_disabled()
+    page.reload()
+    expect(failure.get_by_role("button")).to_have_text(re.compile(r"Retry in [1-4] s"))
+    model.reply = answer("They do.")
+    failure.get_by_role("button", name="Retry", exact=True).click()
+    expect(chat.steps("text")).to_have_text("They do.")
+
+
+def test_what_a_failed_answer_took_is_counted_at_once(chat: Chat, page: Page, model: ScriptedModel) -> None:
+    replies: Iterator[Reply] = iter([calls(tool_call("calculator", {"expression": "6*7"})), status(503)])
+    model.reply = lambda request: next(replies)
+    chat.ask("6*7?")
+    expect(chat.answer.locator(".failure")).to_be_visible()
+    tokens = page.locator("#conversation-tokens")
+    expect(tokens).to_be_visible()
+    live = tokens.inner_text()
+    page.reload()
+    expect(tokens).to_have_text(live)
 
 
 def test_where_retrying_cannot_help_there_is_no_button(chat: Chat, model: ScriptedModel) -> None:

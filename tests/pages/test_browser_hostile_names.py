@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server
@@ -18,6 +18,7 @@ from tests.pages.intrusion import Watch
 USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 MAKE = """
 from django.contrib.auth.models import User
+from conversations.workspaces import of_project
 from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step
 from tests.hostile import HOSTILE
 
@@ -52,6 +53,10 @@ for index, fields in enumerate(steps):
                         **{{name: value for name, value in fields.items() if hasattr(Step, name)}})
 conversation.leaf = answer
 conversation.save()
+files = of_project(projects[-1].pk)
+files.mkdir(parents=True)
+for source in inputs:
+    (files / source.replace("/", "\u2215").encode()[:200].decode(errors="ignore")).write_text(source)
 """
 NAMED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/)")
 MOST_PAGES = 120
@@ -74,7 +79,9 @@ def hostile_site(program: Clone, model: ScriptedModel, tmp_path: Path) -> Iterat
 
 def addresses(page: Page) -> list[str]:
     """Of the pages of this site that this one leads to."""
-    found: list[str] = page.locator("a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    found: list[str] = page.locator("a[href]:not([download])").evaluate_all(
+        "links => links.map(link => link.getAttribute('href'))"
+    )
     here = urlsplit(page.url)
     there = [urlsplit(urljoin(page.url, address)) for address in found]
     return [one.path for one in there if one.netloc == here.netloc and one.scheme == here.scheme]
@@ -85,18 +92,71 @@ def kind(path: str) -> str:
     return NAMED.sub("*", path)
 
 
-def test_every_page_that_can_be_reached_shows_them_as_text(browser: Browser, hostile_site: str) -> None:
+@pytest.fixture
+def page(browser: Browser, hostile_site: str) -> Iterator[Page]:
     with browser.new_context(base_url=hostile_site) as context:
         context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        watch = Watch(page)
-        page.goto("/sign-in/")
-        page.get_by_label("Username").fill(USERNAME)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_label("Message", exact=True).wait_for()
-        seen = walk(page, watch)
+        yield context.new_page()
+
+
+@pytest.fixture
+def watch(page: Page) -> Watch:
+    """Of whoever has all these names, signed in and at a new chat."""
+    watch = Watch(page)
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill(USERNAME)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Message", exact=True).wait_for()
+    page.wait_for_load_state()
+    return watch
+
+
+def test_every_page_that_can_be_reached_shows_them_as_text(page: Page, watch: Watch) -> None:
+    seen = walk(page, watch)
     assert {"/", "/c/*/", "/admin/conversations/conversation/*/change/", "/admin/conversations/step/"} <= seen
+    assert {"/projects/*/", "/projects/*/files/"} <= seen
+
+
+def test_so_does_the_search(page: Page, watch: Watch) -> None:
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("dialog", name="Search").get_by_role("combobox")
+    for query in ("<", "script", "onerror=", "javascript:", "<img src=x onerror=alert(1)>", "&lt;", '"'):
+        field.fill(query)
+        page.wait_for_timeout(300)
+        watch.check()
+        field.fill("")
+    field.fill("script")
+    expect(page.locator("#search mark").first).to_have_text("script", ignore_case=True)
+    watch.check()
+
+
+def test_so_do_titles_that_come_live(page: Page, watch: Watch) -> None:
+    page.get_by_label("Message", exact=True).fill("Hello")
+    page.get_by_label("Message", exact=True).press("Enter")
+    expect(page.locator(".answer .message-footer")).to_contain_text("tokens")
+    for title in ("<img src=x onerror=alert(1)>", "</title><script>alert(1)</script>", "\"'><svg onload=alert(1)>"):
+        page.get_by_role("button", name="Rename this conversation").click()
+        page.get_by_label("Title", exact=True).fill(title)
+        page.keyboard.press("Enter")
+        expect(page.locator("#chat-title")).to_have_text(title)
+        expect(page.locator(".sidebar [aria-current=page]")).to_contain_text(title)
+        watch.check()
+
+
+def test_so_do_questions_about_them(page: Page, watch: Watch) -> None:
+    """Whether to delete a conversation, a project, a file or a token."""
+    page.goto("/projects/")
+    for path in {path for path in addresses(page) if kind(path) == "/projects/*/"}:
+        page.goto(f"{path}files/")
+        if deletions := page.get_by_role("button", name="Delete").all():
+            for deletion in (deletions[0], deletions[-1]):
+                deletion.click()
+                expect(page.locator("#delete-file [data-part=subject]")).not_to_be_empty()
+                watch.check()
+                page.keyboard.press("Escape")
+            return
+    pytest.fail("no project has files")
 
 
 def walk(page: Page, watch: Watch) -> set[str]:

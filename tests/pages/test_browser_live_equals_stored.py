@@ -21,6 +21,9 @@ answer => {
   }
   copy.querySelectorAll("details").forEach((one) => one.removeAttribute("open"));
   copy.querySelector(".figures").textContent = "";
+  const { dataset } = copy.querySelector(".failure"); // what it took is told with the figures
+  delete dataset.prompt;
+  delete dataset.completion;
   return copy.outerHTML.replace(/\\s+/g, " ").replace(/> </g, "><");
 }
 """

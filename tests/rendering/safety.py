@@ -26,7 +26,7 @@ ATTRIBUTES = {
     "th": {"align"},
 }
 CLASSES = {
-    "a": {"", "footnote-backref"},
+    "a": {"", "footnote-backref", "image"},
     "div": {"code", "math", "table"},
     "section": {"footnotes"},
     "span": {"math"},

@@ -37,6 +37,7 @@ def test_nothing_is_loaded_from_another_host() -> None:
     assert [element for element, _ in page.elements] == ["p", "a", "em"]
     assert page.links()[0]["href"] == "https://example.com/cat.png"
     assert page.links()[0]["title"] == "its title"
+    assert page.links()[0]["class"] == "image"
     assert page.text.strip() == "a cat"
 
 

@@ -37,6 +37,7 @@ WRONG = [
     ("LLM_CONNECT_TIMEOUT", "0", "a number of seconds above 0"),
     ("LLM_FIRST_TOKEN_TIMEOUT", "-5", "a number of seconds above 0"),
     ("LLM_IDLE_TIMEOUT", "nan", "a number of seconds above 0"),
+    ("IMAGE_HOSTS", "https://a.example", "host names or IP addresses, without ports"),
     ("LLM_TIMEOUT", "15m", "a number of seconds above 0"),
     ("LLM_TIMEOUT", "inf", "86400 at most"),
     ("LLM_RETRIES", "2.5", "a whole number from 0 to 20"),

@@ -36,6 +36,17 @@ def test_a_page_may_load_from_its_own_host_alone(client: Client) -> None:
     )
 
 
+@override_settings(IMAGE_HOSTS=["a.example", ".b.example"])
+def test_images_may_come_from_trusted_hosts(client: Client) -> None:
+    images = "img-src 'self' data: https://a.example https://b.example https://*.b.example;"
+    assert images in client.get("/page").headers[HEADER]
+
+
+@override_settings(IMAGE_HOSTS=["*"])
+def test_or_from_everywhere(client: Client) -> None:
+    assert "img-src 'self' data: https:;" in client.get("/page").headers[HEADER]
+
+
 async def test_it_is_the_same_when_served_asynchronously(async_client: AsyncClient) -> None:
     response = await async_client.get("/page")
     assert "connect-src 'self' ws://testserver wss://testserver;" in response.headers[HEADER]

@@ -1,6 +1,7 @@
 // One live answer: the steps of a run, as the server tells them, in the message that shows them.
 
 import { part } from "./page.js";
+import { retryAfter } from "./retries.js";
 import { makeStep, ToolStep } from "./steps.js";
 import { say } from "./words.js";
 
@@ -100,9 +101,13 @@ export class Answer {
   }
 
   /** @param {RunError} error */
-  #fail({ code, content, retryable }) {
+  #fail({ code, content, retryable, retry_after: wait }) {
     part(this.element, "reason").textContent = say(`error_${code}`) || content;
-    part(this.element, "retry").hidden = !retryable;
+    const retry = /** @type {HTMLButtonElement} */ (part(this.element, "retry"));
+    retry.hidden = !retryable;
+    if (wait) {
+      retryAfter(retry, wait);
+    }
     part(this.element, "failure").hidden = false;
   }
 

@@ -17,6 +17,7 @@ const CAUSE_WITHIN = 250;
  * @property {(id: string) => void} began the new chat has become a conversation
  * @property {(isLive: boolean) => void} liveChanged
  * @property {(answer: HTMLElement, outcome: RunDone | RunError) => void} ended a run has ended
+ * @property {(answer: HTMLElement) => void} stored what the server has made of it is on the page
  * @property {() => void} gone there is no such conversation any more
  */
 
@@ -205,6 +206,7 @@ export class Conversation {
       const rendered = fragment.firstElementChild;
       if (rendered instanceof HTMLElement && this.#answer?.element.dataset.message !== messageId) {
         this.transcript.replace(rendered);
+        this.listener.stored(rendered);
       }
     } catch {
       this.#isStale = true;

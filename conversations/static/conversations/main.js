@@ -10,8 +10,9 @@ import { ModelButton, Title, TokenCount } from "./header.js";
 import { isSomethingOpen } from "./keys.js";
 import { MessageActions } from "./message-actions.js";
 import { ModelMenu } from "./model-menu.js";
-import { addresses, element } from "./page.js";
+import { addresses, element, part } from "./page.js";
 import { watchProse } from "./prose.js";
+import { watchRetries } from "./retries.js";
 import { sentenceOf } from "./refusals.js";
 import { SettingsDialog } from "./settings-dialog.js";
 import { Scroller } from "./scroller.js";
@@ -63,6 +64,7 @@ const conversation = new Conversation(
     began,
     liveChanged: (isLive) => showLive(isLive),
     ended,
+    stored,
     gone: () => showNotice(say("not_found")),
   },
   { id: shownId, runId: shownRunId },
@@ -169,6 +171,12 @@ function ended(answer, outcome) {
   }
 }
 
+/** An answer has ended as the server has stored it: what a failed one took is known from there alone. @param {HTMLElement} answer */
+function stored(answer) {
+  const { prompt, completion } = part(answer, "failure").dataset;
+  tokens.add(Number(prompt ?? 0), Number(completion ?? 0));
+}
+
 /** @param {boolean} isLive */
 function showLive(isLive) {
   composer.setLive(isLive);
@@ -235,4 +243,5 @@ connection.on("conversation_deleted", ({ conversation_id: id }) => {
 
 showLive(shownRunId !== null);
 watchProse(transcriptElement);
+watchRetries(transcriptElement);
 connection.open();

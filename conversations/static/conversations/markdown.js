@@ -13,11 +13,11 @@ const TASK = /^\[[ xX]\] /;
 const LINE_BREAK_TAG = /<br\s*\/?>/iy;
 const LINK_REL = "noopener noreferrer nofollow";
 const TAGS =
-  "blockquote div h1 h2 h3 h4 h5 h6 hr li ol p pre section ul table tbody td th thead tr a br code em img input s span strong sup #text";
-const ATTRIBUTES = "align alt aria-label checked class data-language disabled loading referrerpolicy rel start tabindex target title type";
+  "blockquote div h1 h2 h3 h4 h5 h6 hr li ol p pre section ul table tbody td th thead tr a br code em input s span strong sup #text";
+const ATTRIBUTES = "align alt aria-label checked class data-language disabled rel start tabindex target title type";
 const SAFE = {
   ALLOWED_TAGS: TAGS.split(" "),
-  ALLOWED_ATTR: ["href", "src", ...ATTRIBUTES.split(" ")],
+  ALLOWED_ATTR: ["href", ...ATTRIBUTES.split(" ")],
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
@@ -207,7 +207,7 @@ function* linkImages(tokens, insideLink) {
   }
 }
 
-/** The link's text is the image's description, else its address. @param {Token} image @param {boolean} insideLink */
+/** The link's text is the image's description, else its address (images.js). @param {Token} image @param {boolean} insideLink */
 function* linkImage(image, insideLink) {
   const address = String(image.attrGet("src") ?? "");
   const open = madeToken(image, "link_open", "a", 1);
@@ -216,7 +216,10 @@ function* linkImage(image, insideLink) {
     yield* linkImages(described, true);
     return;
   }
-  open.attrs = [["href", address]];
+  open.attrs = [
+    ["href", address],
+    ["class", "image"],
+  ];
   const title = image.attrGet("title");
   if (title !== null) {
     open.attrs.push(["title", title]);

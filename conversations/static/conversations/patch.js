@@ -1,6 +1,7 @@
 // Makes elements of a text become others, and touches only what differs: what is selected or scrolled in it stays so.
 
 import { codeBlockOf, codeOf } from "./code-blocks.js";
+import { descriptionOf } from "./images.js";
 import { sourceOf } from "./math.js";
 
 /**
@@ -15,7 +16,7 @@ export function patch(old, made) {
   }
   if (old.matches(".code")) {
     codeBlockOf(/** @type {HTMLElement} */ (old)).set(codeOf(made));
-  } else if (!old.matches(".math")) {
+  } else if (!old.matches(".math, .image")) {
     patchChildren(old, made);
   }
   return old;
@@ -78,6 +79,9 @@ function areAlike(one, other) {
   }
   if (one.matches(".math")) {
     return sourceOf(one) === sourceOf(other);
+  }
+  if (one.matches(".image") && descriptionOf(one) !== descriptionOf(other)) {
+    return false;
   }
   return one.getAttributeNames().length === other.getAttributeNames().length && other.getAttributeNames().every((name) => one.getAttribute(name) === other.getAttribute(name));
 }

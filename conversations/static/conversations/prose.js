@@ -1,15 +1,18 @@
-// What formatted texts need besides their markup: code blocks that can be copied and are coloured, and formulas that are drawn.
+// What formatted texts need besides their markup: code blocks that can be copied and are coloured, formulas and images that are drawn.
 
 import { codeBlockOf } from "./code-blocks.js";
+import { showImage } from "./images.js";
 import { typeset } from "./math.js";
 import { patchChildren } from "./patch.js";
+
+const NEEDY = ".prose .code, .prose .math, .prose a.image";
 
 /** Sees to all texts in an element, and to those that come into it. @param {HTMLElement} root */
 export function watchProse(root) {
   prepare(root);
   new MutationObserver((records) => {
     for (const { target, addedNodes } of records) {
-      if (target instanceof Element && !target.closest(".code, .math")) {
+      if (target instanceof Element && !target.closest(".code, .math, .image")) {
         addedNodes.forEach((node) => node instanceof HTMLElement && prepare(node));
       }
     }
@@ -35,13 +38,15 @@ export function keepTexts(live, rendered) {
 
 /** The newest first, which is what one looks at. @param {HTMLElement} element */
 function prepare(element) {
-  const found = /** @type {HTMLElement[]} */ ([...element.querySelectorAll(".prose .code, .prose .math")]);
-  if (element.matches(".prose .code, .prose .math")) {
+  const found = /** @type {HTMLElement[]} */ ([...element.querySelectorAll(NEEDY)]);
+  if (element.matches(NEEDY)) {
     found.push(element);
   }
   for (const one of found.reverse()) {
     if (one.matches(".code")) {
       codeBlockOf(one);
+    } else if (one instanceof HTMLAnchorElement) {
+      showImage(one);
     } else {
       typeset(one);
     }

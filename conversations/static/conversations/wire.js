@@ -64,6 +64,7 @@
  * @property {string} code
  * @property {string} content
  * @property {boolean} retryable
+ * @property {number} [retry_after] in seconds
  *
  * @typedef {object} Sent
  * @property {string} conversation_id

@@ -1,0 +1,81 @@
+"""Images are loaded from the hosts of IMAGE_HOSTS alone; all others are links."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.modelserver import Gate, Part, done, finish, text, usage, wait_for
+from tests.pages.browsing import TRUSTED_IMAGES, Chat, ScriptedModel
+
+pytestmark = pytest.mark.requires_node
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+TRUSTED = f"https://{TRUSTED_IMAGES}"
+END: list[Part] = [finish(), usage(), done()]
+
+
+@pytest.fixture
+def asked(page: Page) -> list[str]:
+    """The addresses of images that were asked for at hosts of others."""
+    found: list[str] = []
+
+    def answer(route: Route) -> None:
+        found.append(route.request.url)
+        assert "referer" not in route.request.headers
+        if "missing" in route.request.url:
+            route.fulfill(status=404)
+        else:
+            route.fulfill(body=DOT, content_type="image/png")
+
+    page.route(re.compile("https://"), answer)
+    return found
+
+
+@pytest.fixture
+def chat(model: ScriptedModel, page: Page, asked: list[str]) -> Chat:
+    page.goto("/")
+    return Chat(page)
+
+
+def test_an_image_of_a_trusted_host_is_shown_while_it_comes_and_after_a_reload(
+    chat: Chat, page: Page, model: ScriptedModel, asked: list[str]
+) -> None:
+    gate = Gate()
+    model.reply = [text(f"See ![a *whale*]({TRUSTED}/wh"), text("ale.png)\n\nBig"), wait_for(gate), text("."), *END]
+    chat.ask("Show me.")
+    image = chat.steps("text").get_by_role("img", name="a whale")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") == 1
+    image.evaluate("image => (image.wasLive = true)")
+    gate.open()
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
+    page.wait_for_timeout(300)
+    assert image.evaluate("image => image.wasLive")
+    assert asked == [f"{TRUSTED}/whale.png"]
+    page.reload()
+    expect(image).to_be_visible()
+    expect(chat.steps("text").locator("a.image")).to_have_attribute("href", f"{TRUSTED}/whale.png")
+
+
+def test_images_of_all_others_are_links(chat: Chat, page: Page, model: ScriptedModel, asked: list[str]) -> None:
+    others = ["https://images.example", f"http://{TRUSTED_IMAGES}", f"{TRUSTED}:8443", f"{TRUSTED}.evil.example"]
+    model.reply = [text("\n\n".join(f"![whale {n}]({other}/x.png)" for n, other in enumerate(others))), *END]
+    chat.ask("Show me.")
+    for _ in ("while it comes", "after a reload"):
+        expect(chat.steps("text").locator("a.image")).to_have_text([f"whale {n}" for n in range(len(others))])
+        expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
+        expect(chat.steps("text").locator("img")).to_have_count(0)
+        page.reload()
+    assert asked == []
+
+
+def test_an_image_that_is_not_there_is_its_description(chat: Chat, model: ScriptedModel, asked: list[str]) -> None:
+    model.reply = [text(f"![a whale]({TRUSTED}/missing.png)"), *END]
+    chat.ask("Show me.")
+    expect(chat.steps("text").locator("a.image")).to_have_text("a whale")
+    assert asked
