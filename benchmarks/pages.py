@@ -126,7 +126,7 @@ def make_conversations(owner: User, count: int) -> None:
 
 
 def signed_in(user: User) -> Client:
-    client = Client(SERVER_NAME="localhost")
+    client = Client(SERVER_NAME="localhost", headers={"accept-encoding": "gzip"})
     client.force_login(user)
     return client
 

@@ -21,6 +21,9 @@ from conversations.views.suggestions import suggestions
 
 SETTINGS = ("model", "system_prompt", "temperature", "max_tokens", "thinking_enabled", "tools")
 """Of a conversation, those that its page lets people change."""
+NEWEST, OLDER = 20, 50
+"""Messages that a page has at first, and those that come as the reader goes back: few are there sooner, on a phone by
+half a second."""
 
 
 @member_page
@@ -82,8 +85,9 @@ def _frame(request: MemberRequest, shown: Conversation) -> dict[str, Any]:
 
 
 def _messages(request: MemberRequest, found: Conversation) -> dict[str, Any]:
+    before = request.GET.get("before")
     try:
-        page = load_branch_page(conversation=found, before=request.GET.get("before"))
+        page = load_branch_page(conversation=found, before=before, limit=NEWEST if before is None else OLDER)
     except BadCursor as error:
         raise BadRequest("Unknown cursor") from error
     shown = transcript.show(page.messages)

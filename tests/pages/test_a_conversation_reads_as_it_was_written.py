@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from html import unescape
 
@@ -47,6 +48,14 @@ def test_a_page_has_its_messages_and_what_live_ones_are_made_of(
     assert page.count('<article class="message question"') == 2
     assert page.count('<article class="message answer"') == 2
     assert page.count('data-type="tool_call"') == 1
+
+
+def test_a_page_is_compressed(member: Client, conversation: Conversation, ask: Callable[..., Message]) -> None:
+    ask("Say it", {"type": "text", "content": "So."})
+    response = member.get(f"/c/{conversation.pk}/", headers={"accept-encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "So." in gzip.decompress(response.content).decode()
+    assert "Accept-Encoding" in response.headers["Vary"]
 
 
 def test_an_answer_is_shown_formatted(read: Callable[[], str], ask: Callable[..., Message]) -> None:
@@ -204,13 +213,13 @@ def test_the_newest_messages_come_first_and_lead_to_the_older_ones(
     for number in range(30):
         ask(f"question {number}.")
     newest = read()
-    assert "question 5." in newest
-    assert "question 4." not in newest
+    assert "question 20." in newest
+    assert "question 19." not in newest
     older_link = newest.split('data-older="')[1].split('"')[0]
     older = member.get(older_link).content.decode()
-    assert "question 4." in older
+    assert "question 19." in older
     assert "question 0." in older
-    assert "question 5." not in older
+    assert "question 20." not in older
     assert "data-older" not in older
 
 

@@ -33,7 +33,7 @@ def long_chat(chat: Chat, page: Page, database: Path) -> Chat:
 
 
 def test_the_newest_page_comes_at_once_and_at_its_end(long_chat: Chat, page: Page) -> None:
-    expect(long_chat.questions).to_have_count(25)
+    expect(long_chat.questions).to_have_count(10)
     expect(long_chat.questions.last).to_have_text("question 498.")
     expect(long_chat.answer).to_be_in_viewport()
     expect(long_chat.field).to_be_focused()

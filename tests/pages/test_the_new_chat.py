@@ -25,4 +25,4 @@ def test_no_page_has_a_script_or_style_of_its_own(member: Client) -> None:
     page = member.get("/").content.decode()
     assert "<style" not in page
     assert " style=" not in page
-    assert page.count("<script") == page.count("<script src=") + page.count('<script type="module" src=') == 3
+    assert page.count("<script") == page.count("<script src=") + page.count('<script type="module" src=') == 2

@@ -14,7 +14,7 @@ export class Transcript {
     this.scroller = scroller;
     this.older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && void this.#loadOlder(), {
       root: scroller.view,
-      rootMargin: "400px",
+      rootMargin: "1200px",
     });
     this.#watchOlder();
   }
