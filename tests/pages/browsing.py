@@ -132,6 +132,8 @@ class Wire:
         self.is_cut = False
         self._loses_answer_to = ""
         self._then_stays_cut = False
+        self._holds_answers_to = ""
+        self._held: list[Callable[[], None]] = []
         self._open: list[tuple[WebSocketRoute, WebSocketRoute]] = []
         page.route_web_socket("**/ws/", self._connected)
 
@@ -158,6 +160,15 @@ class Wire:
         """The connection goes in the moment in which the server answers the next such request."""
         self._loses_answer_to, self._then_stays_cut = method, then_stay_cut
 
+    def hold_answers_to(self, method: str) -> None:
+        self._holds_answers_to = method
+
+    def release(self) -> None:
+        """Gives the page the answers that were held; later ones come at once."""
+        self._holds_answers_to = ""
+        while self._held:
+            self._held.pop(0)()
+
     def _connected(self, page_side: WebSocketRoute) -> None:
         if self.is_cut:
             page_side.close(code=4012)
@@ -165,12 +176,15 @@ class Wire:
         server_side = page_side.connect_to_server()
         self._open.append((page_side, server_side))
         awaited: set[object] = set()
+        held: set[object] = set()
 
         def to_server(frame: str | bytes) -> None:
             request = json.loads(frame)
             self.sent.append(request)
             if request["method"] == self._loses_answer_to:
                 awaited.add(request["id"])
+            if request["method"] == self._holds_answers_to:
+                held.add(request["id"])
             server_side.send(frame)
 
         def to_page(frame: str | bytes) -> None:
@@ -178,6 +192,8 @@ class Wire:
                 self._loses_answer_to = ""
                 self.is_cut = self._then_stays_cut
                 self.drop()
+            elif self._holds_answers_to and json.loads(frame).get("id") in held:
+                self._held.append(lambda: page_side.send(frame))
             else:
                 page_side.send(frame)
 

@@ -91,6 +91,22 @@ def test_nothing_found_is_said(chat: Chat, page: Page, search: Locator, field: L
     expect(search.get_by_role("option", name="New chat")).to_be_visible()
 
 
+def test_what_was_asked_for_before_one_typed_is_not_what_enter_opens(
+    wire: Wire, chat: Chat, page: Page, field: Locator
+) -> None:
+    title = begin(chat)
+    address = page.url
+    page.goto("/")
+    begin(chat)
+    wire.hold_answers_to("conversation.list")
+    page.keyboard.press("Control+k")
+    page.wait_for_timeout(200)
+    field.fill(title)
+    wire.release()
+    field.press("Enter")
+    expect(page).to_have_url(address)
+
+
 def test_archived_ones_are_found_too(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     title = begin(chat)
     Column(page).choose(title, "Archive")

@@ -53,6 +53,7 @@ export class Search {
   }
 
   #typed() {
+    this.#asked += 1; // What is under way answers another question
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#find(), TYPING_PAUSE);
     this.#isAsking = true;
