@@ -31,6 +31,26 @@ QUESTION = (
     "Holiday flat, shared by three of us: 7 nights at 128.50 €, and I paid the deposit of 180 €. "
     "What does each of the others owe me?"
 )
+PROJECT = "Choir trip to Porto"
+INSTRUCTIONS = "We are 24 singers, most of us over sixty. Answer in short lists, and name prices in euros."
+PROJECT_QUESTION = "Write a packing list into a file"
+PACKING = "# Packing\n\n- black folder\n- concert dress\n- comfortable shoes\n- adapter for the keyboard\n"
+ARABIC_QUESTION = "كيف أجمع عددين في Python؟"
+ARABIC = """بسطر واحد:
+
+```python
+print(2 + 3)
+```
+
+1. الدالة `print` تعرض النتيجة.
+2. العلامة `+` تجمع.
+
+| العملية | المثال |
+| :-- | --: |
+| جمع | 2 + 3 |
+
+> كل شيء في **Python** كائن.
+"""
 LAST_QUESTION = "Make that a small Python function, please"
 THOUGHT = (
     "Seven nights at 128.50 € make the total. Shared by three, that is one share each. The deposit was paid by the "
@@ -84,6 +104,12 @@ class Answers:
             return answer(OWED, prompt=1480, completion=262) if is_told else self._reckon()
         if question == LAST_QUESTION:
             return answer(FUNCTION, thought="Decimal is right for money.", prompt=1911, completion=214)
+        if question == PROJECT_QUESTION and not is_told:
+            return calls(tool_call("write_file", {"path": "packing.md", "content": PACKING}))
+        if question == PROJECT_QUESTION:
+            return answer("The list is in `packing.md`, with what singers forget most.", prompt=690, completion=21)
+        if question == ARABIC_QUESTION:
+            return answer(ARABIC, thought="سؤال بسيط.", prompt=64, completion=80)
         return self._unfinished(question, is_told=is_told)
 
     def _reckon(self) -> Reply:

@@ -13,7 +13,17 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from script.sample import LAST_QUESTION, MODELS, QUESTION, SEED, Answers
+from script.sample import (
+    ARABIC_QUESTION,
+    INSTRUCTIONS,
+    LAST_QUESTION,
+    MODELS,
+    PROJECT_QUESTION,
+    QUESTION,
+    SEED,
+    Answers,
+)
+from script.sample import PROJECT as PROJECT_NAME
 from tests.clone import PROJECT, Clone, read_until_ready
 from tests.conftest import CHROMIUM_FLAGS
 from tests.modelserver import threaded_model_server
@@ -107,6 +117,11 @@ def failing(page: Page) -> None:
     expect(chat.answer.locator(".failure")).to_be_visible()
 
 
+def arabic(page: Page) -> None:
+    chat = ask(page, ARABIC_QUESTION)
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
+
+
 def model_menu(page: Page) -> None:
     conversation(page)
     page.get_by_role("button", name="Model: ").click()
@@ -133,6 +148,37 @@ def drawer(page: Page) -> None:
     page.get_by_role("button", name="Show the list of conversations").click()
 
 
+def search(page: Page) -> None:
+    conversation(page)
+    page.keyboard.press("Control+k")
+    page.get_by_role("dialog", name="Search").get_by_role("combobox").fill("f")
+    expect(page.locator("#search mark").first).to_be_visible()
+
+
+def options_of_a_conversation(page: Page) -> None:
+    conversation(page)
+    page.get_by_role("button", name="Options").first.click(force=True)
+
+
+def editing(page: Page) -> None:
+    conversation(page)
+    page.get_by_role("button", name="Edit your message").last.click()
+
+
+def in_the_project(part: str) -> Callable[[Page], None]:
+    def reach(page: Page) -> None:
+        page.goto("/projects/")
+        page.goto(f"{page.get_by_role('link', name=PROJECT_NAME).last.get_attribute('href')}{part}")
+
+    return reach
+
+
+def new_token(page: Page) -> None:
+    page.goto("/settings/tokens/")
+    page.get_by_label("Name").fill("backup script")
+    page.get_by_role("button", name="Make the token").click()
+
+
 def refused(page: Page) -> None:
     page.goto("/sign-in/")
     page.get_by_label("Username").fill(USERNAME)
@@ -154,15 +200,27 @@ STATES = (
     State("keys", keys),
     State("account", account_menu),
     State("drawer", drawer, (PHONE_LIGHT,), PHONE),
+    State("search", search, (DESKTOP_LIGHT, PHONE_DARK)),
+    State("options", options_of_a_conversation, looks=DESKTOP),
+    State("editing", editing),
+    State("projects", at("/projects/"), (DESKTOP_LIGHT,)),
+    State("new-project", at("/projects/new/")),
+    State("project", in_the_project(""), (DESKTOP_DARK,)),
+    State("project-files", in_the_project("files/"), (PHONE_LIGHT,)),
+    State("project-settings", in_the_project("settings/")),
+    State("archived", at("/archived/")),
     State("settings-profile", at("/settings/")),
     State("settings-display", at("/settings/display/"), (DESKTOP_DARK,)),
     State("settings-answers", at("/settings/answers/"), (PHONE_LIGHT,)),
-    State("settings-security", at("/settings/security/")),
+    State("settings-security", at("/settings/security/"), (DESKTOP_LIGHT,)),
     State("settings-tokens", at("/settings/tokens/")),
+    State("new-token", new_token),
     State("sign-in", at("/sign-in/"), (DESKTOP_LIGHT,), visitor=True),
     State("sign-in-refused", refused, visitor=True),
+    State("right-to-left", arabic),
     State("not-found", at("/nowhere/")),
     State("chinese-new-chat", at("/"), (DESKTOP_LIGHT,), language="zh-CN"),
+    State("chinese-failed", failing, language="zh-CN"),
     State("chinese-settings", at("/settings/display/"), (PHONE_DARK,), language="zh-CN"),
 )
 
@@ -215,6 +273,7 @@ def use_for_a_while(browser: Browser, address: str, folder: Path) -> Path:
             chat = Chat(page)
             chat.ask(title)
             expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
+        use_a_project(page)
         page.goto("/")
         chat = Chat(page)
         for number, question in enumerate((QUESTION, LAST_QUESTION), start=1):
@@ -223,6 +282,17 @@ def use_for_a_while(browser: Browser, address: str, folder: Path) -> Path:
             expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
         context.storage_state(path=cookies)
     return cookies
+
+
+def use_a_project(page: Page) -> None:
+    page.goto("/projects/new/")
+    page.get_by_label("Name").fill(PROJECT_NAME)
+    page.get_by_label("Instructions").fill(INSTRUCTIONS)
+    page.get_by_role("button", name="Make the project").click()
+    page.locator(".page-head").get_by_role("link", name="New chat").click()
+    chat = Chat(page)
+    chat.ask(PROJECT_QUESTION)
+    expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
 
 
 def main() -> None:

@@ -78,6 +78,31 @@ def test_older_messages_come_when_one_scrolls_up(chat: Chat, page: Page, model: 
     assert page.locator("#scroller").evaluate("view => view.scrollTop") > 0
 
 
+SCROLL_AND_CHANGE = """
+async () => {
+  const { Scroller } = await import("/static/conversations/scroller.js");
+  const view = document.createElement("div");
+  view.innerHTML = "<div><p data-message></p></div>";
+  view.setAttribute("class", "scroller");
+  document.querySelector(".chat").prepend(view);
+  view.firstElementChild.append(...Array.from({ length: 200 }, (_, n) => Object.assign(document.createElement("p"), { textContent: n })));
+  const scroller = new Scroller(view, view.firstElementChild, document.createElement("button"));
+  scroller.toEnd();
+  const end = view.scrollTop;
+  view.scrollTop = 10;
+  scroller.keepPlace(() => view.firstElementChild.append("more"));
+  return [end, view.scrollTop];
+}
+"""
+"""The browser tells of a scroll with the next frame only; here the page changes before."""
+
+
+def test_a_change_in_the_moment_of_a_scroll_does_not_undo_it(chat: Chat, page: Page) -> None:
+    end, after = page.evaluate(SCROLL_AND_CHANGE)
+    assert end > 100
+    assert after == 10
+
+
 ASK_MORE = """
 async (id) => {
   const socket = new WebSocket(new URL("/ws/", location.href.replace("http", "ws")));

@@ -35,6 +35,7 @@ export class Scroller {
    * @param {() => void} change may replace messages and steps by new ones of the same ids
    */
   keepPlace(change) {
+    this.#following &&= !this.#isAbove();
     const anchor = this.#following ? null : this.#anchor();
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
@@ -80,9 +81,14 @@ export class Scroller {
     this.#following = false;
   }
 
+  /** Whether the reader has scrolled up since the view was here last: the browser tells of that with the next frame only. */
+  #isAbove() {
+    return this.view.scrollTop < this.#top && this.#away() > 1;
+  }
+
   #scrolled() {
     const away = this.#away();
-    if (this.view.scrollTop < this.#top && away > 1) {
+    if (this.#isAbove()) {
       this.#following = false;
     } else if (away <= NEAR) {
       this.#following = true;

@@ -1,4 +1,4 @@
-// The page's words, in the reader's language. The server's templates say the same (templatetags/chat.py).
+// The page's words, in the reader's language. The server's templates say the same (views/sayings.py).
 
 import { element } from "./page.js";
 
