@@ -30,9 +30,9 @@ PAGE_ROWS = 200
 TOOL_NAMES = 1000
 
 Text = Annotated[str, AfterValidator(_storable)]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=NAME_LENGTH)]
-Prompt = Annotated[Text, StringConstraints(max_length=PROMPT_LENGTH)]
-Title = Annotated[Text, StringConstraints(max_length=Conversation.TITLE_LENGTH)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
+Prompt = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH), AfterValidator(_storable)]
+Title = Annotated[str, StringConstraints(max_length=Conversation.TITLE_LENGTH), AfterValidator(_storable)]
 Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS)]
 
 
@@ -42,7 +42,9 @@ def _said(text: str) -> str:
     return text
 
 
-MessageText = Annotated[Text, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_said)]
+MessageText = Annotated[
+    str, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+]
 
 
 class Params(BaseModel):
@@ -147,7 +149,7 @@ class MessageSelect(Params):
 class MessageRate(Params):
     message_id: Name
     rating: Annotated[int, Field(ge=-1, le=1)]  # not Literal, which takes true for 1
-    comment: Annotated[Text, StringConstraints(max_length=COMMENT_LENGTH)] | None = None
+    comment: Annotated[str, StringConstraints(max_length=COMMENT_LENGTH), AfterValidator(_storable)] | None = None
 
 
 class StepGet(Params):
@@ -163,7 +165,9 @@ class RunCancel(Params):
 
 
 class ProjectCreate(Params):
-    name: Annotated[Text, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_said)]
+    name: Annotated[
+        str, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+    ]
     instructions: Prompt = ""
 
 

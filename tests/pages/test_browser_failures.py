@@ -75,7 +75,7 @@ def test_a_refused_message_stays_in_the_field_under_a_sentence(chat: Chat, page:
     too_long = "x" * 200_001
     chat.field.fill(too_long)
     chat.send.click()
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("This message is too long.")
     expect(chat.field).to_have_value(too_long)
     chat.ask("Do whales sing?")
     expect(chat.answer).to_contain_text("Whales sing.")

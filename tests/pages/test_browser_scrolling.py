@@ -85,7 +85,7 @@ async () => {
   view.innerHTML = "<div><p data-message></p></div>";
   view.setAttribute("class", "scroller");
   document.querySelector(".chat").prepend(view);
-  view.firstElementChild.append(...Array.from({ length: 200 }, (_, n) => Object.assign(document.createElement("p"), { textContent: n })));
+  for (let line = 0; line < 200; line += 1) view.firstElementChild.append(document.createElement("hr"), "line");
   const scroller = new Scroller(view, view.firstElementChild, document.createElement("button"));
   scroller.toEnd();
   const end = view.scrollTop;
