@@ -29,7 +29,6 @@ COMMENT_LENGTH = 10_000
 PAGE_ROWS = 200
 TOOL_NAMES = 1000
 
-Text = Annotated[str, AfterValidator(_storable)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
 Prompt = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH), AfterValidator(_storable)]
 Title = Annotated[str, StringConstraints(max_length=Conversation.TITLE_LENGTH), AfterValidator(_storable)]
