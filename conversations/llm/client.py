@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from typing import cast
 
 import aiohttp
 
@@ -12,7 +14,7 @@ from conversations.llm.dialect import OPTIONAL_FIELDS, request_body
 from conversations.llm.errors import LLMError, MalformedError, TimedOutError
 from conversations.llm.exchange import Exchange
 from conversations.llm.failures import failure_of_status, scrubbed
-from conversations.llm.types import CompletionRequest, Delta, Endpoint
+from conversations.llm.types import CompletionRequest, Delta, Endpoint, TextDelta, ThinkingDelta
 
 _LONGEST_ERROR_BODY = 64 * 1024
 _SHORTEST_SECRET = 8
@@ -45,7 +47,7 @@ class ModelClient:
         answer, deltas = await self._begin(endpoint, request, deadline)
         try:
             while deltas:
-                for delta in deltas:
+                for delta in joined(deltas):
                     yield delta
                 deltas = await answer.read()
         finally:
@@ -162,6 +164,18 @@ class _Answer:
         if decoder.stopped and not self._stopped:
             self._stopped = True
             self._exchange.expect_end_within(_AFTER_FINISH)
+
+
+def joined(deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """The same, with words that came together as one: what is done with a fragment costs as much for one word as for
+    several, and under load several come at once."""
+    for kind, group in itertools.groupby(deltas, type):
+        if kind is TextDelta:
+            yield TextDelta("".join(delta.text for delta in cast(Iterator[TextDelta], group)))
+        elif kind is ThinkingDelta:
+            yield ThinkingDelta("".join(delta.text for delta in cast(Iterator[ThinkingDelta], group)))
+        else:
+            yield from group
 
 
 def _refused_fields(status: int, body: bytes) -> frozenset[str]:
