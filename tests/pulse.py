@@ -8,34 +8,35 @@ It goes on until its input ends, and prints the seconds by which it was late at 
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from subprocess import PIPE
+
+from tests.clone import PROJECT
 
 BEAT = 0.01
 
 
-class Machine:
-    worst = 0.0
-    """Seconds that everything on this machine may have waited, once it is not watched any more."""
-
-
 @asynccontextmanager
-async def watched_machine() -> AsyncIterator[Machine]:
-    machine = Machine()
-    command = [sys.executable, "-m", "tests.pulse"]
-    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[1], stdin=PIPE, stdout=PIPE)
+async def beside(module: str, *arguments: str, **environment: str) -> AsyncIterator[list[float]]:
+    """A process of its own that runs the module from its first line on: the numbers that it tells at its end, once it
+    is left."""
+    told: list[float] = []
+    command = [sys.executable, "-m", module, *arguments]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=PROJECT, env=os.environ | environment, stdin=PIPE, stdout=PIPE
+    )
     assert process.stdout is not None
     try:
-        assert await process.stdout.readline() == b"beating\n"
-        yield machine
+        assert await process.stdout.readline()
+        yield told
     finally:
-        told, _ = await process.communicate(b"")
-        machine.worst = float(told)
+        output, _ = await process.communicate(b"")
+        told += map(float, output.split())
 
 
 def main() -> None:

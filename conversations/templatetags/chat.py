@@ -6,7 +6,6 @@ import functools
 from collections.abc import Mapping
 
 from django import template
-from django.templatetags.i18n import TranslateNode, do_translate
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,28 +25,6 @@ def words() -> Mapping[str, str]:
 def _words_in(language: str | None) -> Mapping[str, str]:
     """Of the active language: a page says them hundreds of times."""
     return {name: str(text) for name, text in WORDS.items()}
-
-
-class _Translation(template.Node):
-    def __init__(self, node: TranslateNode) -> None:
-        self._node = node
-        self._texts: dict[str | None, str] = {}
-
-    def render(self, context: template.Context) -> str:
-        language = get_language()
-        if language not in self._texts:
-            self._texts[language] = self._node.render(context)
-        return self._texts[language]
-
-
-@register.tag
-def translate(parser: template.base.Parser, token: template.base.Token) -> template.Node:
-    """Django's, in its place where this library is loaded behind `i18n`; but a text is looked up once in each language:
-    a page of messages has a thousand of them, and looking them up was a quarter of its cost."""
-    node: TranslateNode = do_translate(parser, token)
-    said = node.filter_expression
-    is_text = said.var.literal is not None and not said.filters
-    return _Translation(node) if is_text and not (node.asvar or node.message_context) else node
 
 
 @register.simple_tag

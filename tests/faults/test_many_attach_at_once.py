@@ -2,12 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import statistics
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from subprocess import PIPE
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -15,10 +11,10 @@ from tests.client import Client
 from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
 from tests.faults.points import Script
-from tests.faults.process import PROJECT, ServerProcess
+from tests.faults.process import ServerProcess
 from tests.modelserver import Gate, done, finish, model_server, pause, text, usage, wait_for
 from tests.neighbours.watching import assert_told_once
-from tests.pulse import watched_machine
+from tests.pulse import beside
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +38,10 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
             await watcher.call("conversation.subscribe", conversation_id=sent["conversation_id"])
             return watcher
 
-        async with watched_machine() as machine, pinging(server.url, deployment.token("bob")) as times:
+        async with (
+            beside("tests.pulse") as late,
+            beside("tests.faults.ping", server.url, PING_TOKEN=deployment.token("bob")) as times,
+        ):
             ada = await connections.enter_async_context(deployment.client(server))
             sent = await ada.call("message.send", text="Tell me")
             await ada.until("process_step")
@@ -55,7 +54,7 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
         assert all(watcher.steps(sent["run_id"]) == steps for watcher in watchers)
     slowest = statistics.quantiles(times, n=100)[-1]
     logger.info("models.list took %.3f s, 99 of 100 times under %.3f s", statistics.median(times), slowest)
-    assert slowest < SLOWEST + machine.worst
+    assert slowest < SLOWEST + max(late)
 
 
 @pytest.mark.requires_postgres
@@ -85,20 +84,3 @@ async def test_also_where_half_of_them_come_to_another_process_than_makes_the_ru
         for watcher in watchers:
             assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
             assert_told_once(watcher, sent["run_id"], "".join(WORDS))
-
-
-@asynccontextmanager
-async def pinging(url: str, token: str) -> AsyncIterator[list[float]]:
-    """The seconds in which the server answers meanwhile, once it is left."""
-    times: list[float] = []
-    command = [sys.executable, "-m", "tests.faults.ping", url]
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=PROJECT, env=os.environ | {"PING_TOKEN": token}, stdin=PIPE, stdout=PIPE
-    )
-    assert process.stdout is not None
-    try:
-        assert await process.stdout.readline() == b"connected\n"
-        yield times
-    finally:
-        told, _ = await process.communicate(b"")
-        times += map(float, told.split())

@@ -58,6 +58,16 @@ def make_first_account(page: Page, address: str) -> None:
     page.get_by_label("Message", exact=True).wait_for()
 
 
+def sign_in(page: Page, username: str = USERNAME) -> None:
+    """Ends with the scripts of a new chat at work."""
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Message", exact=True).wait_for()
+    page.wait_for_load_state()
+
+
 def listen_for_complaints(page: Page) -> list[str]:
     """What the browser refused to load or run, or could not, and what it wanted of another host; a list that grows."""
     found: list[str] = []

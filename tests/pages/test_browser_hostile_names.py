@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server
-from tests.pages.browsing import PASSWORD, ScriptedModel, serving
+from tests.pages.browsing import PASSWORD, ScriptedModel, serving, sign_in
 from tests.pages.intrusion import Watch
 
 USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
@@ -103,12 +103,7 @@ def page(browser: Browser, hostile_site: str) -> Iterator[Page]:
 def watch(page: Page) -> Watch:
     """Of whoever has all these names, signed in and at a new chat."""
     watch = Watch(page)
-    page.goto("/sign-in/")
-    page.get_by_label("Username").fill(USERNAME)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.get_by_label("Message", exact=True).wait_for()
-    page.wait_for_load_state()
+    sign_in(page, USERNAME)
     return watch
 
 

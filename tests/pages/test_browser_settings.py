@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.axe import violations_in_every_look
-from tests.pages.browsing import PASSWORD, USERNAME, listen_for_complaints
+from tests.pages.browsing import USERNAME, listen_for_complaints, sign_in
 
 PAGES = {
     "Profile": "/settings/",
@@ -25,11 +25,7 @@ def elsewhere(browser: Browser, site: str, signed_in: object) -> Iterator[Page]:
     with browser.new_context(base_url=site, timezone_id="Asia/Tokyo") as context:
         page = context.new_page()
         complaints = listen_for_complaints(page)
-        page.goto("/sign-in/")
-        page.get_by_label("Username").fill(USERNAME)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_label("Message", exact=True).wait_for()
+        sign_in(page)
         yield page
         assert complaints == []
 

@@ -1,7 +1,7 @@
 // Images of the hosts that the administrator trusts with that; they learn who reads. All others are links to the image.
 
 const { imageHosts = "" } = document.body.dataset;
-const hosts = imageHosts.split(" ").filter(Boolean);
+const hosts = imageHosts.toLowerCase().split(" ").filter(Boolean);
 
 /** What each link said before it showed its image. @type {WeakMap<Element, string>} */
 const descriptions = new WeakMap();
