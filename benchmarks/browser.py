@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Page, sync_playwright
 
+from accounts.models import User
 from benchmarks.pages import make_conversation
 from benchmarks.rig.programs import Cores, Programs, ServerKind
 from benchmarks.rig.report import Figure, Report, option_parser

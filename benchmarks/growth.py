@@ -14,9 +14,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
 from benchmarks.rig.stamps import TOKEN_BYTES
 from conversations.protocol.notifications import run_frames

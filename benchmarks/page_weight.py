@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
 from chatsite.preparation import collect_static_files
 

@@ -18,18 +18,18 @@ from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import User
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import ApiToken, User
 from benchmarks.rig.programs import Cores, Programs, ServerKind
 from benchmarks.rig.report import Figure, Report, option_parser
 from benchmarks.rig.websocket import WebSocket
 from chatsite.preparation import collect_static_files
-from conversations.models import ApiToken, Conversation, Message, Step
+from conversations.models import Conversation, Message, Step
 
 PAGE_BAR_MS, LIST_BAR_MS, LIST_BAR_QUERIES = 30.0, 20.0, 3
 BAR_MESSAGES, BAR_CONVERSATIONS = 1000, 10_000

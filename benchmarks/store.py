@@ -18,9 +18,9 @@ from functools import partial
 from typing import TypeVar
 
 from channels.db import database_sync_to_async
-from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
 from conversations.database import Writer
 from conversations.models import Conversation, Message

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from accounts.first_start import announce
 from chatsite.process_lock import ProcessLock, lock_of_database
 from conversations.catalog import CatalogEntry, ModelCatalog, configured_entries, demo_entry
 from conversations.database import DatabaseUnavailable, Readers, Writer
 from conversations.demo import DEMO_MODEL_NAME
-from conversations.first_start import announce
 from conversations.llm.client import ModelClient
 from conversations.models import Run
 from conversations.runs.audience import Audience

@@ -6,7 +6,7 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
 
-from conversations.views.account import sign_in_to_admin
+from accounts.views.sign_in import sign_in_to_admin
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
@@ -19,5 +19,6 @@ urlpatterns = [
     path("admin/login/", sign_in_to_admin),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon),
+    path("", include("accounts.urls")),
     path("", include("conversations.urls")),
 ]

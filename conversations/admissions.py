@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
 from django.utils import timezone
 
+from accounts.models import ApiToken, Session, User
 from conversations.database import Readers
-from conversations.models import ApiToken, Session
 
 INTERVAL = 0.5
 """Seconds between two looks at what ended meanwhile, in whichever process."""

@@ -12,9 +12,9 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
-from django.contrib.auth.models import User
 
 import chatsite
+from accounts.models import User
 from conversations.admissions import Admission
 from conversations.connection.authentication import SUBPROTOCOL, authenticate, credentials_of
 from conversations.connection.drain import Drain, drain_of

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from conversations.views import account, chat, conversations, projects, settings
+from conversations.views import answer_settings, chat, conversations, projects
 
 app_name = "conversations"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -18,16 +18,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("projects/<uuid:project_id>/files/", projects.project_files, name="project_files"),
     path("projects/<uuid:project_id>/files/download/", projects.download_file, name="download_file"),
     path("projects/<uuid:project_id>/files/delete/", projects.delete_file, name="delete_file"),
-    path("first-start/", account.make_first_account, name="first_start"),
-    path("sign-in/", account.SignIn.as_view(), name="sign_in"),
-    path("sign-out/", account.SignOut.as_view(), name="sign_out"),
-    path("settings/", settings.profile, name="settings_profile"),
-    path("settings/display/", settings.display, name="settings_display"),
-    path("settings/answers/", settings.answers, name="settings_answers"),
-    path("settings/security/", settings.security, name="settings_security"),
-    path("settings/security/end-session/", settings.end_session, name="end_session"),
-    path("settings/tokens/", settings.tokens, name="settings_tokens"),
-    path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
-    path("settings/delete-account/", settings.delete_account, name="delete_account"),
-    path("settings/time-zone/", settings.tell_time_zone, name="tell_time_zone"),
+    path("settings/answers/", answer_settings.answers, name="settings_answers"),
 ]

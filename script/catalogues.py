@@ -14,7 +14,7 @@ from pathlib import Path
 import polib
 
 PROJECT = Path(__file__).resolve().parent.parent
-WITH_TEXTS = ("chatsite", "conversations", "templates", "tools")
+WITH_TEXTS = ("accounts", "chatsite", "conversations", "templates", "tools")
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
 
 Key = tuple[str | None, str]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 READY = re.compile(r"chatsite is ready: (http://127\.0\.0\.1:\d+/) \(Ctrl-C stops it\)")
-FOLDERS = ("chatsite", "conversations", "locale", "templates", "tools", "script")
+FOLDERS = ("accounts", "chatsite", "conversations", "locale", "templates", "tools", "script")
 FILES = ("manage.py", "requirements.txt", "package.json", "package-lock.json", ".npmrc")
 
 

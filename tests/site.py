@@ -17,13 +17,12 @@ from typing import Any
 
 import uvicorn
 from channels.routing import ProtocolTypeRouter
-from django.contrib.auth.models import User
 from django.core.asgi import get_asgi_application
 from django.test import override_settings
 from websockets.exceptions import InvalidState
 
+from accounts.models import ApiToken, User
 from chatsite.lifespan import Lifespan
-from conversations.models import ApiToken
 from conversations.routing import websocket_router
 from conversations.runs.runner import Runner
 from tests.client import Client, connected

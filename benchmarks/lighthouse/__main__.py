@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from playwright.sync_api import BrowserContext, sync_playwright
 
+from accounts.models import User
 from benchmarks.pages import make_conversation, make_conversations, signed_in
 from benchmarks.rig.programs import ROOT, Cores, Programs, ServerKind, free_port
 from benchmarks.rig.report import Figure, Report, option_parser

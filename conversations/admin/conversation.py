@@ -13,13 +13,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.admin.deletion import CountedDeletion
+from accounts.admin.display import link_to_list, verbatim
+from accounts.admin.lists import ListAdmin
 from conversations.models import Conversation, Message, Run, TokenUsage
 from conversations.queries.branches import STEP_PART, BadCursor, load_branch_page
 
-from .deletion import CountedDeletion
-from .display import link_to_list, verbatim
 from .filters import OwnerFilter
-from .lists import ListAdmin
 
 PAGE_CHARACTERS = 1_000_000
 """What a page of a conversation may hold, unless a single message is longer."""

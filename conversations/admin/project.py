@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from accounts.admin.deletion import CountedDeletion
+from accounts.admin.display import link_to_list
+from accounts.admin.lists import ListAdmin
 from conversations.models import Conversation, Project
 
-from .deletion import CountedDeletion
-from .display import link_to_list
 from .filters import OwnerFilter
-from .lists import ListAdmin
 
 
 @admin.register(Project)

@@ -3,11 +3,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
+from accounts.admin.display import link_to, link_to_list
+from accounts.admin.filters import UserFilter
+from accounts.admin.lists import ReadOnlyAdmin
 from conversations.models import Conversation, Run, TokenUsage
 
-from .display import link_to, link_to_list
-from .filters import ErrorCodeFilter, LiveFilter, UserFilter
-from .lists import ReadOnlyAdmin
+from .filters import ErrorCodeFilter, LiveFilter
 
 
 @admin.register(Run)

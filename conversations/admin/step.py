@@ -3,10 +3,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
+from accounts.admin.display import link_to, verbatim
+from accounts.admin.lists import ReadOnlyAdmin
 from conversations.models import Message, Step
-
-from .display import link_to, verbatim
-from .lists import ReadOnlyAdmin
 
 
 @admin.register(Step)

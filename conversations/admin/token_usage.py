@@ -7,10 +7,11 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Sum
 from django.http import HttpRequest
 
+from accounts.admin.filters import UserFilter
+from accounts.admin.lists import ROW_LIMIT, BoundedChangeList, ReadOnlyAdmin
 from conversations.models import TokenUsage
 
-from .filters import DayFilter, ModelFilter, UserFilter
-from .lists import ROW_LIMIT, BoundedChangeList, ReadOnlyAdmin
+from .filters import DayFilter, ModelFilter
 
 
 class UsageChangeList(BoundedChangeList):

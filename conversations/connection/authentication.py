@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.auth.models import User
 from django.http import HttpRequest, parse_cookie
 from django.http.request import split_domain_port, validate_host
 
+from accounts.models import ApiToken, User
 from conversations.admissions import Admission
-from conversations.models import ApiToken
 
 SUBPROTOCOL = "chatsite.v1"
 BEARER = "bearer."

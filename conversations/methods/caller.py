@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
-from django.contrib.auth.models import User
 
+from accounts.models import User
 from conversations.connection.subscriber import Subscriber
 from conversations.database import DatabaseUnavailable
 from conversations.models import Conversation, Project, Run

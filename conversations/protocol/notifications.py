@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
-from django.contrib.auth.models import User
 
+from accounts.models import User
 from conversations.models import Conversation, Message
 from conversations.protocol.frames import notification
 from conversations.protocol.objects import conversation_object, moment, question_object, step_object

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from accounts.models import Preferences
 from conversations.llm.types import ChatMessage, FunctionCall
 from conversations.llm.usage import message_tokens
-from conversations.models import Message, Preferences, Run, Step
+from conversations.models import Message, Run, Step
 
 UNANSWERED = "(No answer was given.)"
 NOT_CARRIED_OUT = json.dumps({"success": False, "error": "This call was not carried out."})

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from accounts.models import Preferences
 from conversations.catalog import CatalogEntry
 from conversations.llm.types import FunctionDefinition
 from conversations.llm.usage import tool_tokens
-from conversations.models import Preferences, Run
+from conversations.models import Run
 from conversations.runs.history import load_history
 from conversations.runs.loop import RunPlan
 from conversations.runs.resumption import Resumption, load_resumption

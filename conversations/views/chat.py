@@ -10,11 +10,12 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
+from accounts.access import MemberRequest, member_page
 from conversations.models import Conversation, Message, Project
 from conversations.queries.branches import BadCursor, load_branch_page, load_message
 from conversations.queries.figures import with_tokens
 from conversations.views import markup, transcript
-from conversations.views.access import MemberRequest, member_page, own_conversation, own_project
+from conversations.views.access import own_conversation, own_project
 from conversations.views.frame import frame
 from conversations.views.models import offer_models
 from conversations.views.suggestions import suggestions

@@ -9,10 +9,10 @@ from itertools import groupby
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import formats, timezone
 
+from accounts.models import User
 from conversations.models import Conversation
 from conversations.queries.listing import Listing, list_conversations, list_pinned_first
 from conversations.views.words import WORDS

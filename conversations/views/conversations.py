@@ -8,8 +8,8 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
+from accounts.access import MemberRequest, member_page
 from conversations.queries.branches import BadCursor
-from conversations.views.access import MemberRequest, member_page
 from conversations.views.conversation_lists import ConversationList, load_archived, load_project, load_sidebar
 from conversations.views.frame import frame
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts.access import MemberRequest
 from conversations.models import Project
-from conversations.views.access import MemberRequest
 from conversations.views.conversation_lists import load_sidebar
 
 PROJECTS_SHOWN = 5

@@ -11,13 +11,14 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 
+from accounts.access import MemberRequest, member_action, member_form, member_page
 from conversations import workspaces
 from conversations.forms.projects import ProjectForm
 from conversations.models import Project
 from conversations.queries.branches import BadCursor
 from conversations.queries.listing import list_projects_counted
 from conversations.runs import store
-from conversations.views.access import MemberRequest, member_action, member_form, member_page, own_project
+from conversations.views.access import own_project
 from conversations.views.conversation_lists import load_project
 from conversations.views.frame import frame
 from conversations.views.project_files import show_files

@@ -5,10 +5,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
-from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step, TokenUsage
+from accounts.models import ApiToken, Preferences, User
+from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 
 @pytest.fixture

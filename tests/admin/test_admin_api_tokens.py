@@ -3,14 +3,14 @@ from __future__ import annotations
 import re
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse, reverse_lazy
 
-from conversations.models import ApiToken
+from accounts.models import ApiToken, User
 
-LIST = reverse_lazy("admin:conversations_apitoken_changelist")
-ADD = reverse_lazy("admin:conversations_apitoken_add")
+LIST = reverse_lazy("admin:accounts_apitoken_changelist")
+ADD = reverse_lazy("admin:accounts_apitoken_add")
 
 
 def test_the_text_of_a_new_token_is_shown_once_and_works(root: Client, ada: User) -> None:
@@ -19,7 +19,7 @@ def test_the_text_of_a_new_token_is_shown_once_and_works(root: Client, ada: User
     token = ApiToken.objects.get()
     assert (token.user, token.name, token.scope) == (ada, "laptop", "chat")
     assert [ApiToken.objects.find(text) for text in told] == [token]
-    for url in (LIST, reverse("admin:conversations_apitoken_change", args=[token.pk])):
+    for url in (LIST, reverse("admin:accounts_apitoken_change", args=[token.pk])):
         later = root.get(url).content.decode()
         assert told[0] not in later
         assert token.digest not in later
@@ -33,11 +33,9 @@ def test_a_token_for_nobody_is_refused_with_the_reason(root: Client) -> None:
 
 def test_a_token_cannot_be_edited_or_deleted(root: Client, ada: User) -> None:
     token, _ = ApiToken.objects.issue(user_id=ada.pk, name="laptop")
-    url = reverse("admin:conversations_apitoken_change", args=[token.pk])
+    url = reverse("admin:accounts_apitoken_change", args=[token.pk])
     assert root.post(url, {"user": ada.pk, "name": "mine now", "scope": "chat"}).status_code == 403
-    assert (
-        root.post(reverse("admin:conversations_apitoken_delete", args=[token.pk]), {"post": "yes"}).status_code == 403
-    )
+    assert root.post(reverse("admin:accounts_apitoken_delete", args=[token.pk]), {"post": "yes"}).status_code == 403
     token.refresh_from_db()
     assert token.name == "laptop"
 

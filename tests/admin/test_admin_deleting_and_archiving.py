@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse, reverse_lazy
 
+from accounts.models import User
 from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 LIST = reverse_lazy("admin:conversations_conversation_changelist")

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from conversations.admin.deletion import workspaces_of
+from accounts.models import User
 from conversations.models import Conversation, Project
+from conversations.runs.store.deletion import workspaces_of
 from conversations.workspaces import of_conversation, of_person, of_project, remove_when_committed
 from tests.faults.waiting import PATIENCE, POLL
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step, TokenUsage
+from accounts.models import ApiToken, Preferences, User
+from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 HOSTILE = "</div></textarea><script>alert('1')</script><img src=x onerror=\"alert(2)\">"
 MARKS = ("<script>alert", "<img src=x", "</div></textarea>")
@@ -19,7 +19,7 @@ def pages_about(run: Run) -> list[str]:
         pages.append(reverse(f"{name}_changelist"))
         pages += [reverse(f"{name}_change", args=[row.pk]) for row in model._default_manager.all()]
     pages += [reverse("admin:conversations_conversation_delete", args=[run.conversation_id])]
-    return [*pages, reverse("admin:auth_user_delete", args=[run.user_id])]
+    return [*pages, reverse("admin:accounts_user_delete", args=[run.user_id])]
 
 
 def test_markup_that_was_written_into_any_field_is_shown_as_text_on_every_page(

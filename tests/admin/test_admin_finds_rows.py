@@ -7,12 +7,12 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from conversations.admin import lists
-from conversations.models import Conversation, Run, TokenUsage
+from accounts.admin import lists
+from accounts.models import ApiToken, User
+from conversations.models import Conversation, Project, Run, TokenUsage
 
 
 def listed(client: Client, model: str, /, **parameters: Any) -> list[Any]:
@@ -134,8 +134,8 @@ def test_runs_are_found_by_whether_they_live_their_status_and_their_error(
 
 def test_the_page_of_a_user_leads_to_what_is_the_users(root: Client, exchange: Callable[..., Run]) -> None:
     ada = exchange().user
-    page = root.get(reverse("admin:auth_user_change", args=[ada.pk])).content.decode()
-    for model in ("conversation", "project", "run", "tokenusage", "apitoken"):
-        url = reverse(f"admin:conversations_{model}_changelist", query={"username": "ada"})
+    page = root.get(reverse("admin:accounts_user_change", args=[ada.pk])).content.decode()
+    for model in (Conversation, Project, Run, TokenUsage, ApiToken):
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query={"username": "ada"})
         assert f'href="{url}"' in page
         assert root.get(url).status_code == 200

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.admin import site
-from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step, TokenUsage
+from accounts.models import ApiToken, Preferences, User
+from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 MODELS: list[type[Model]] = [User, Project, Conversation, Message, Step, Run, TokenUsage, ApiToken, Preferences]
 MOST_QUERIES = 30
@@ -131,5 +131,5 @@ def test_pages_carry_no_script_or_style_of_their_own(
 
 
 def test_every_model_of_conversations_but_the_accepted_requests_has_a_page() -> None:
-    shown = {model.__name__ for model in site._registry if model._meta.app_label == "conversations"}
-    assert shown == {model.__name__ for model in MODELS if model is not User}
+    shown = {model.__name__ for model in site._registry if model._meta.app_label in ("accounts", "conversations")}
+    assert shown == {model.__name__ for model in MODELS}

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import User
 from conversations.models import Conversation, Message, Run, Step
 
 

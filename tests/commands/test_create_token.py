@@ -3,12 +3,11 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import ApiToken
+from accounts.models import ApiToken, User
 
 pytestmark = pytest.mark.django_db
 

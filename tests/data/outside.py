@@ -28,7 +28,7 @@ class Lock:
             self._outside.execute("BEGIN IMMEDIATE")
         else:
             self._outside.execute("BEGIN")
-            self._outside.execute("LOCK TABLE auth_user IN EXCLUSIVE MODE")
+            self._outside.execute("LOCK TABLE accounts_user IN EXCLUSIVE MODE")
 
     def release(self) -> None:
         """Its transaction ends."""

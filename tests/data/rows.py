@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts.models import User
 from conversations.llm.types import Usage
 from conversations.models import Conversation, Message, Run, Step
 from conversations.runs import store

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connections
 
+from accounts.models import User
 from conversations.database import Writer
 from conversations.models import CommittedGroup, Message, Project, Run, TokenUsage
 from conversations.refusals import NotFound

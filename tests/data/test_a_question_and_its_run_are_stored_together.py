@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
 
+from accounts.models import Preferences
 from conversations.database import Writer
-from conversations.models import Conversation, Message, Preferences, Project, Run
+from conversations.models import Conversation, Message, Project, Run
 from conversations.refusals import InvalidParams, NotFound, RateLimited, Refusal, RunActive
 from conversations.runs import store
 from conversations.runs.store import EditedQuestion, NewQuestion, Question, SameQuestion, Wishes

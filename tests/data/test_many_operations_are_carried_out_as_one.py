@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
-from django.contrib.auth.models import User
 from django.db import IntegrityError
 
+from accounts.models import User
 from conversations.database import Writer
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,8 +6,8 @@ import asyncio
 import threading
 
 import pytest
-from django.contrib.auth.models import User
 
+from accounts.models import User
 from conversations.database import DatabaseUnavailable, Readers
 from tests.data.outside import lose_database
 

@@ -9,7 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
-from conversations.models import AcceptedRequest, Message, Preferences, Run, Step, TokenUsage
+from accounts.models import Preferences
+from conversations.models import AcceptedRequest, Message, Run, Step, TokenUsage
 from tests.data.rows import a_user, asked, ended
 
 pytestmark = pytest.mark.django_db

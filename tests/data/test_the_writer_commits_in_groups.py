@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import Model
 
+from accounts.models import User
 from conversations.database import Writer
 from conversations.models import Conversation, Message, Project
 from tests.data.outside import connect_outside
@@ -78,7 +78,7 @@ async def test_a_group_has_a_largest_size(writer: Writer, hold: Hold) -> None:
 async def test_what_is_acknowledged_is_committed(writer: Writer, hold: Hold) -> None:
     def count_from_outside() -> int:
         with contextlib.closing(connect_outside()) as outside:
-            [count] = outside.execute("SELECT COUNT(*) FROM auth_user").fetchone()
+            [count] = outside.execute("SELECT COUNT(*) FROM accounts_user").fetchone()
             return int(count)
 
     waiting: list[asyncio.Future[Any]] = [

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import User
 
+from accounts.models import User
 from conversations.database import DatabaseUnavailable, Writer
 from tests.data.outside import Lock, make_impatient
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
-from django.contrib.auth.models import User
 from django.db import connection, connections
 
+from accounts.models import User
 from conversations.database import Readers, Writer
 from conversations.models import AcceptedRequest, Conversation, Message, Project, Run
 from conversations.runs import store

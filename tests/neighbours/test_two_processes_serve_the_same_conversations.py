@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import User
 from django.db import connections
 from django.utils import timezone
 
-from conversations.models import ApiToken, Run
-from conversations.sessions import SessionStore
+from accounts.models import ApiToken, User
+from accounts.sessions import SessionStore
+from conversations.models import Run
 from tests.client import CallError, Client, connected
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, hang, model_server, settled, text, thinking, wait_for
@@ -266,7 +266,7 @@ def signed_in(user: User) -> SessionStore:
     try:
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = "conversations.sessions.PersonBackend"
+        session[BACKEND_SESSION_KEY] = "accounts.sessions.PersonBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.create()
         return session

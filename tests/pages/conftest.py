@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from accounts.models import User
 from conversations.models import Conversation, Message, Run, Step
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import Preferences, User
 from conversations.llm.errors import NoToolsError
-from conversations.models import Conversation, Message, Preferences, Step
+from conversations.models import Conversation, Message, Step
 
 CALL = {
     "type": "tool_call",

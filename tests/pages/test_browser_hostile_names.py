@@ -17,9 +17,10 @@ from tests.pages.intrusion import Watch
 
 USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 MAKE = """
-from django.contrib.auth.models import User
+from accounts.models import User
 from conversations.workspaces import of_project
-from conversations.models import ApiToken, Conversation, Message, Preferences, Project, Run, Step
+from accounts.models import ApiToken, Preferences
+from conversations.models import Conversation, Message, Project, Run, Step
 from tests.hostile import HOSTILE
 
 inputs = [source.replace("\\0", "") for source in HOSTILE if source.encode(errors="ignore").decode() == source]

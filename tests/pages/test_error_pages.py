@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.test import Client
 
-from conversations.models import Preferences
+from accounts.models import Preferences, User
 
 
 @pytest.mark.parametrize("page", ["400", "403", "403_csrf", "404", "500"])

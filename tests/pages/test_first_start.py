@@ -8,14 +8,14 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
 from django.http import HttpRequest
 from django.test import AsyncClient, Client, RequestFactory
 from pytest_django import Settings
 
-from conversations import first_start
+from accounts import first_start
+from accounts.models import User
 
 pytestmark = pytest.mark.django_db
 

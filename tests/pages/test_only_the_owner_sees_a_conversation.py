@@ -4,9 +4,9 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
+from accounts.models import User
 from conversations.models import Conversation, Message
 
 PAGES = ["/c/{conversation}/", "/c/{conversation}/messages/", "/c/{conversation}/messages/{message}/"]

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from accounts.models import User
 from conversations.models import Conversation, Project
 
 PAGES = ("", "settings/", "delete/", "files/", "files/download/?path=a.txt")

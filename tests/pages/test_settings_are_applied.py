@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from django.utils import timezone, translation
 
-from conversations.models import Conversation, Preferences
+from accounts.models import Preferences, User
+from conversations.models import Conversation
 
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9"}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
-from conversations.forms.settings import zone_names
-from conversations.models import Preferences
+from accounts.forms.settings import zone_names
+from accounts.models import Preferences, User
 
 PAGES = ["/settings/", "/settings/display/", "/settings/answers/", "/settings/security/", "/settings/tokens/"]
 DISPLAY = {"theme": "dark", "language": "zh-hans", "time_zone": "Asia/Tokyo"}

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from accounts.models import ApiToken, Session, User
+from accounts.sessions import SessionStore
 from conversations.admissions import Admission, ended_admissions
-from conversations.models import ApiToken, Conversation, Project, Session, TokenUsage
-from conversations.sessions import SessionStore
+from conversations.models import Conversation, Project, TokenUsage
 
 PASSWORD, NEW = "correct horse battery", "another one entirely"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
+
+from accounts.models import User
 
 PASSWORD = "correct horse battery"
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client as Browser
 from django.utils import timezone
 
-from conversations.models import ApiToken
+from accounts.models import ApiToken
 from tests.client import connected
 from tests.modelserver import answer
 from tests.protocol.talk import Talk, talk

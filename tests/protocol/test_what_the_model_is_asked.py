@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversations.models import Preferences
+from accounts.models import Preferences
 from tests.modelserver import MODEL, answer, calls, finish, text, tool_call
 from tests.protocol.talk import talk, wrong_fields
 

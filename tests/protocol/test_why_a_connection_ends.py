@@ -14,11 +14,10 @@ import aiohttp
 import pytest
 import websockets
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.utils import timezone
 
+from accounts.models import ApiToken, User
 from conversations.connection import subscriber
-from conversations.models import ApiToken
 from tests.client import Client, connected
 from tests.modelserver import answer, hang, text
 from tests.protocol.talk import refused, talk

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.contrib.auth.models import User
 
+from accounts.models import Preferences, User
 from conversations.catalog import CatalogEntry, ModelCatalog
 from conversations.database import Readers, Writer
 from conversations.llm.client import ModelClient
 from conversations.llm.types import Endpoint
-from conversations.models import Message, Preferences, Project
+from conversations.models import Message, Project
 from conversations.runs.preparation import is_at_hand, load_run, prepare_run
 from conversations.runs.store import Asked, EditedQuestion, NewQuestion, SameQuestion
 from conversations.runs.workshop import RunLimits, Workshop

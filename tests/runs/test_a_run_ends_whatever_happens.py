@@ -13,11 +13,12 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from django.db import connection
 
+from accounts.models import Preferences
 from conversations.catalog import CatalogEntry, ModelCatalog
 from conversations.database import Readers, Writer
 from conversations.llm.client import ModelClient
 from conversations.llm.types import Endpoint
-from conversations.models import Conversation, Message, Preferences, Run, Step
+from conversations.models import Conversation, Message, Run, Step
 from conversations.runs.live import LiveRun
 from conversations.runs.replay import identity_of
 from conversations.runs.run_task import RunTask

@@ -9,9 +9,9 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import Model
 
-from conversations.admin.deletion import hold_live_runs
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
 from conversations.runs import runner
+from conversations.runs.store.deletion import lock_live_runs
 from tests.modelserver import (
     Gate,
     answer,
@@ -132,7 +132,7 @@ async def test_a_call_that_was_cut_is_paid_for_by_what_came() -> None:
 def delete_as_an_administrator(model: type[Model]) -> None:
     try:
         with transaction.atomic():
-            hold_live_runs(model._default_manager.all())
+            lock_live_runs(model._default_manager.all())
             model._default_manager.all().delete()
     finally:
         connections.close_all()

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Preferences
 from conversations.llm.dialect import request_body
 from conversations.llm.types import CompletionRequest, Endpoint
-from conversations.models import Preferences, Project, Step
+from conversations.models import Project, Step
 from conversations.runs.history import NOT_CARRIED_OUT, UNANSWERED, load_history
 from tests.data.rows import Talk, a_conversation, a_user, call, result, text, thinking
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+
+from accounts.models import User
 
 PROJECT = "0f8fad5b-d9cb-469f-a165-70867728950e"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from conversations import workspaces
-from conversations.models import Conversation, Message, Project, Run
+from accounts.deletion import delete_rows
+from conversations.models import Conversation, Message, Project
 from conversations.queries.listing import live_run_id
 from conversations.refusals import NotFound
 
@@ -44,10 +44,8 @@ def update_conversation(*, user_id: int, conversation_id: uuid.UUID, fields: dic
 
 def delete_conversation(*, user_id: int, conversation_id: uuid.UUID) -> None:
     """With its messages, runs and files; the ledger stays. Raises NotFound."""
-    conversation = own_conversation(user_id, conversation_id)
-    list(conversation.runs.select_for_update().filter(status__in=Run.LIVE))  # whoever makes it writes no more steps
-    conversation.delete()
-    workspaces.remove_when_committed([workspaces.of_conversation(conversation_id)])
+    own_conversation(user_id, conversation_id)
+    delete_rows(Conversation.objects.filter(pk=conversation_id))
 
 
 def select_branch(*, user_id: int, message_id: uuid.UUID) -> Conversation:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.contrib.auth.models import User
 from django.db.models import Q
 from django.utils import timezone
 
-from conversations.models import ApiToken
+from accounts.models import ApiToken, User
 from conversations.refusals import NotFound
 
 USE_NOTED_EVERY = timedelta(minutes=1)

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.models import User
 from conversations.llm.types import Usage
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
 from conversations.refusals import NotFound

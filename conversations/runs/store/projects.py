@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from conversations import workspaces
+from accounts.deletion import delete_rows
 from conversations.models import Project
 from conversations.refusals import NotFound
 
@@ -22,8 +22,5 @@ def update_project(*, user_id: int, project_id: uuid.UUID, name: str, instructio
 
 def delete_project(*, user_id: int, project_id: uuid.UUID) -> None:
     """With its files; its conversations stay, in no project. Raises NotFound."""
-    own = Project.objects.select_for_update().filter(pk=project_id, owner_id=user_id)
-    deleted, _ = own.delete()
-    if not deleted:
+    if not delete_rows(Project.objects.filter(pk=project_id, owner_id=user_id)):
         raise NotFound("project")
-    workspaces.remove_when_committed([workspaces.of_project(project_id)])

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, cast
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.utils import timezone
 
+from accounts.models import Preferences, User
 from conversations.llm.types import ToolChoice
-from conversations.models import Conversation, Message, Preferences, Run
+from conversations.models import Conversation, Message, Run
 from conversations.refusals import InvalidParams, NotFound, RateLimited, RunActive
 from conversations.runs.store.conversations import own_conversation, own_project_id
 from conversations.runs.store.people import hold_person
