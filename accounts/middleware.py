@@ -16,7 +16,7 @@ from accounts.models import Preferences, User
 from accounts.sessions import keep
 
 
-class PersonMiddleware:
+class PreferencesMiddleware:
     """Gives each request `preferences`, and applies them. Visitors keep the language that their browser asks for."""
 
     async_capable = True

@@ -37,7 +37,7 @@ class SessionStore(db.SessionStore):
         return session
 
 
-class PersonBackend(ModelBackend):
+class PreferencesBackend(ModelBackend):
     """Signs in with a password. Who is signed in comes with their preferences, in one query."""
 
     def get_user(self, user_id: int) -> User | None:
@@ -78,7 +78,7 @@ def sessions_of(request: HttpRequest) -> list[SignedIn]:
 
 
 def end(ended: Iterable[SignedIn]) -> None:
-    """Their connections close within a second (admissions.py)."""
+    """Their connections close within a second (revocation.py)."""
     Session.objects.filter(pk__in=[one.key for one in ended]).delete()
 
 

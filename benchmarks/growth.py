@@ -19,12 +19,13 @@ from django.db import transaction
 from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
 from benchmarks.rig.stamps import TOKEN_BYTES
-from conversations.protocol.notifications import run_frames
-from conversations.runs import store
+from conversations import store
+from conversations.providers.catalog import ModelChoice
+from conversations.queries.stored_runs import identity_of
 from conversations.runs.checkpoint import take_checkpoint
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun
-from conversations.runs.replay import identity_of
+from conversations.websocket.protocol.notifications import run_frames
 
 TOKEN = " token".ljust(TOKEN_BYTES)
 TOKENS_PER_SECOND = 50
@@ -71,7 +72,7 @@ def tell_late(asked: store.Asked, tokens: int) -> Cost:
 
 def keep(asked: store.Asked, tokens: int) -> Cost:
     """Each second's tokens stored, committed."""
-    lease = store.Lease(run_id=asked.run.pk, user_id=asked.run.user_id, owner=TERMS.owner, attempt=asked.run.attempt)
+    lease = store.Lease(run_id=asked.run.pk, user_id=asked.run.user_id, owner=POLICY.owner, attempt=asked.run.attempt)
     used, cursor = 0.0, None
     for number, run in enumerate(growing(asked, tokens), 1):
         cursor = cursor or Cursor(run)
@@ -83,7 +84,7 @@ def keep(asked: store.Asked, tokens: int) -> Cost:
     return Cost(used / tokens * 1e6, None)
 
 
-TERMS = store.Terms("benchmark", store.ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
+POLICY = store.RunPolicy("benchmark", ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
 SCENARIOS: dict[str, Scenario] = {"told": tell, "told late": tell_late, "stored": keep}
 
 
@@ -94,7 +95,7 @@ def measured(scenario: Scenario, user: User, tokens: int, rounds: int) -> Cost:
 
 @transaction.atomic
 def ask(user: User) -> store.Asked:
-    return store.ask(question=store.NewQuestion(uuid.uuid4().hex), wishes=store.Wishes(user.pk), terms=TERMS)
+    return store.ask(question=store.NewQuestion(uuid.uuid4().hex), options=store.RunOptions(user.pk), policy=POLICY)
 
 
 def run(report: Report, tokens: int, factors: list[int], rounds: int) -> None:

@@ -22,14 +22,15 @@ from django.db import transaction
 
 from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
-from conversations.database import Writer
+from conversations import store
+from conversations.db.writer import Writer
 from conversations.models import Conversation, Message
-from conversations.runs import store
+from conversations.providers.catalog import ModelChoice
 from conversations.runs.checkpoint import Checkpoint, StepWrite
 
 CPU_BAR_US = 150.0
 BAR_AT_ONCE = 100
-TERMS = store.Terms("benchmark", store.ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
+POLICY = store.RunPolicy("benchmark", ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
 SECOND_OF_TOKENS = " token" * 50
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def questions(user: User, at_once: int) -> list[Operation]:
 
 def ask(user_id: int) -> store.Asked:
     question = store.NewQuestion("What is the time?")
-    return store.ask(question=question, wishes=store.Wishes(user_id), terms=TERMS)
+    return store.ask(question=question, options=store.RunOptions(user_id), policy=POLICY)
 
 
 def checkpoints(user: User, at_once: int) -> list[store.Progress]:
@@ -88,7 +89,7 @@ def checkpoints(user: User, at_once: int) -> list[store.Progress]:
 def begin_answer(user_id: int) -> store.Progress:
     """Stores a run and the beginning of its step; what comes next."""
     run = ask(user_id).run
-    lease = store.Lease(run_id=run.pk, user_id=user_id, owner=TERMS.owner, attempt=run.attempt)
+    lease = store.Lease(run_id=run.pk, user_id=user_id, owner=POLICY.owner, attempt=run.attempt)
     store.save_steps(lease=lease, message_id=run.message_id, checkpoint=checkpoint(is_new=True))
     return store.Progress(lease, run.message_id, checkpoint(is_new=False))
 

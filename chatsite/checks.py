@@ -16,7 +16,7 @@ from django.core.checks import Warning as CheckWarning
 
 from chatsite.environment import is_loopback
 from chatsite.process_lock import lock_of_database
-from conversations.database import DatabaseUnavailable
+from conversations.db.threads import DatabaseUnavailable
 
 Check = Callable[..., list[CheckMessage]]
 TAG = "chatsite"

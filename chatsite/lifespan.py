@@ -15,17 +15,19 @@ from django.db import connection
 
 from accounts.first_start import announce
 from chatsite.process_lock import ProcessLock, lock_of_database
-from conversations.catalog import CatalogEntry, ModelCatalog, configured_entries, demo_entry
-from conversations.database import DatabaseUnavailable, Readers, Writer
+from conversations.db.readers import Readers
+from conversations.db.threads import DatabaseUnavailable
+from conversations.db.writer import Writer
 from conversations.demo import DEMO_MODEL_NAME
 from conversations.llm.client import ModelClient
 from conversations.models import Run
-from conversations.runs.audience import Audience
-from conversations.runs.mailbox import Mailbox
-from conversations.runs.pace import Pace
-from conversations.runs.runner import Runner, RunnerLimits
-from conversations.runs.workshop import RunLimits, Workshop
-from conversations.workspaces import workspaces_folder
+from conversations.providers.catalog import CatalogEntry, ModelCatalog, configured_entries, demo_entry
+from conversations.runner.adaptive_delay import Pace
+from conversations.runner.cluster.inbox import Inbox
+from conversations.runner.dependencies import RunDependencies, RunLimits
+from conversations.runner.runner import Runner, RunnerLimits
+from conversations.runner.subscribers import Subscribers
+from conversations.store.workspaces import workspaces_folder
 from tools.builtin import builtin_registry
 
 logger = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ class Lifespan:
     async def _start(self) -> Runner:
         pace = Pace()
         readers, client = Readers(), ModelClient(read_pause=lambda: pace.pause)
-        workshop = Workshop(
+        dependencies = RunDependencies(
             writer=Writer(),
             readers=readers,
             client=client,
@@ -87,8 +89,8 @@ class Lifespan:
             heartbeat=settings.RUN_HEARTBEAT,
             shutdown_grace=settings.SHUTDOWN_GRACE,
         )
-        mailbox = await self._open_mailbox()
-        runner = Runner(workshop=workshop, audience=Audience(), pace=pace, limits=limits, mailbox=mailbox)
+        inbox = await self._open_inbox()
+        runner = Runner(dependencies=dependencies, subscribers=Subscribers(), pace=pace, limits=limits, inbox=inbox)
         await self._begin(runner)
         return runner
 
@@ -117,12 +119,12 @@ class Lifespan:
             if is_ours != before:
                 logger.log(*(logging.INFO, ALONE_AGAIN) if is_ours else (logging.ERROR, NOT_ALONE))
 
-    async def _open_mailbox(self) -> Mailbox | None:
+    async def _open_inbox(self) -> Inbox | None:
         layer: Any = get_channel_layer() if settings.REDIS_URL else None
         if layer is None:
             return None
         try:
-            return await Mailbox.open(layer)
+            return await Inbox.open(layer)
         except Exception as error:
             raise ImproperlyConfigured(f"Redis cannot be reached at REDIS_URL: {type(error).__name__}") from error
 

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from conversations.database import leave_pool
+from conversations.db.threads import leave_pool
 
 
 def prepare() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import connection
 
-from conversations.database import DatabaseUnavailable
+from conversations.db.threads import DatabaseUnavailable
 
 KEY = int.from_bytes(b"chatsite")
 """Of an advisory lock, which PostgreSQL keeps for each of its databases."""

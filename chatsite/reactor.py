@@ -15,7 +15,7 @@ from typing import Any
 from django.utils.autoreload import file_changed
 
 from chatsite.lifespan import Lifespan, report
-from conversations.protocol.frames import FRAME_BYTES
+from conversations.websocket.protocol.frames import FRAME_BYTES
 
 DRAINING = "draining"
 RELOAD_PATIENCE = 20.0

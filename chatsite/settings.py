@@ -12,11 +12,13 @@ from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import to_language
 
-from chatsite import databases
+from chatsite import __version__, databases
 from chatsite.environment import Environment, is_wildcard
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / os.environ.get("ENV_FILE", ".env")
+
+VERSION = __version__
 
 env = Environment.of_process(ENV_FILE)
 
@@ -124,7 +126,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.PersonMiddleware",
+    "accounts.middleware.PreferencesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -147,7 +149,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates" / "jinja2"],
-        "OPTIONS": {"environment": "conversations.views.markup.environment"},
+        "OPTIONS": {"environment": "conversations.web.markup.environment"},
     },
 ]
 
@@ -159,7 +161,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SESSION_ENGINE = "accounts.sessions"
-AUTHENTICATION_BACKENDS = ["accounts.sessions.PersonBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.sessions.PreferencesBackend"]
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "/"
@@ -232,6 +234,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "channels_redis": {"level": "CRITICAL"},  # while Redis is away, a trace every second: runs/mailbox.py says so
+        "channels_redis": {"level": "CRITICAL"},  # while Redis is away, a trace every second: runs/inbox.py says so
     },
 }

@@ -8,6 +8,6 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.deletion import before_deletion
-        from conversations.runs.store.deletion import prepare_deletion
+        from conversations.store.deletion import prepare_deletion
 
         before_deletion(prepare_deletion)

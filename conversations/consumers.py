@@ -13,21 +13,20 @@ from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
 
-import chatsite
 from accounts.models import User
-from conversations.admissions import Admission
-from conversations.connection.authentication import SUBPROTOCOL, authenticate, credentials_of
-from conversations.connection.drain import Drain, drain_of
-from conversations.connection.subscriber import Subscriber
-from conversations.database import DatabaseUnavailable
-from conversations.methods import METHODS, Caller
+from conversations import store
+from conversations.db.threads import DatabaseUnavailable
+from conversations.errors import RequestError, Unavailable
 from conversations.models import Conversation, Message, Project
-from conversations.protocol import close_codes, frames, notifications, requests
-from conversations.protocol.frames import FRAME_BYTES, ID_LENGTH, FrameError, Request
-from conversations.protocol.requests import check, check_text
-from conversations.refusals import Refusal, Unavailable
-from conversations.runs import store
-from conversations.runs.runner import Runner
+from conversations.runner.revocation import Authentication
+from conversations.runner.runner import Runner
+from conversations.websocket.connection.authentication import SUBPROTOCOL, authenticate, credentials_of
+from conversations.websocket.connection.drain import Drain, drain_of
+from conversations.websocket.connection.subscriber import Subscriber
+from conversations.websocket.methods import METHODS, Caller
+from conversations.websocket.protocol import close_codes, frames, notifications, requests
+from conversations.websocket.protocol.frames import FRAME_BYTES, ID_LENGTH, FrameError, Request
+from conversations.websocket.protocol.requests import check, check_text
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +101,9 @@ class ChatConsumer(AsyncConsumer):
         await self._accept()
         if admitted is None:
             await self._close(close_codes.NOT_AUTHENTICATED)
-        elif runner.audience.is_closed:
+        elif runner.subscribers.is_closed:
             await self._close(close_codes.RESTARTING)
-        elif runner.audience.connections(admitted[0].pk) >= settings.LIMIT_CONNECTIONS_PER_USER:
+        elif runner.subscribers.connections(admitted[0].pk) >= settings.LIMIT_CONNECTIONS_PER_USER:
             await self._close(close_codes.TOO_MANY)
         else:
             self._welcome(runner, *admitted)
@@ -113,7 +112,7 @@ class ChatConsumer(AsyncConsumer):
         offered = self.scope.get("subprotocols", ())
         await self.send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
 
-    def _welcome(self, runner: Runner, user: User, admission: Admission) -> None:
+    def _welcome(self, runner: Runner, user: User, authentication: Authentication) -> None:
         subscriber = Subscriber(
             user_id=user.pk,
             send=self._send_frame,
@@ -122,12 +121,12 @@ class ChatConsumer(AsyncConsumer):
         )
         self._caller = Caller(user=user, runner=runner, subscriber=subscriber)
         self._drain = drain_of(self.base_send)
-        runner.audience.join(subscriber)
-        runner.admissions.add(admission, self._turn_out)
-        subscriber.push(notifications.hello(server=f"chatsite {chatsite.__version__}", user=user, limits=_limits()))
+        runner.subscribers.join(subscriber)
+        runner.revocation.add(authentication, self._turn_out)
+        subscriber.push(notifications.hello(server=f"chatsite {settings.VERSION}", user=user, limits=_limits()))
         self._pump = asyncio.create_task(self._tell(subscriber))
-        if admission.token_id is not None:
-            self._noting = asyncio.create_task(_note_use(runner, admission.token_id))
+        if authentication.token_id is not None:
+            self._noting = asyncio.create_task(_note_use(runner, authentication.token_id))
 
     async def _receive(self, message: dict[str, Any]) -> None:
         caller = self._caller
@@ -161,7 +160,7 @@ class ChatConsumer(AsyncConsumer):
             await self._carry_out(caller, request)
         except FrameError as error:
             self._reply(caller, request, frames.error(request.id, error.code, error.message))
-        except Refusal as refused:
+        except RequestError as refused:
             self._reply(caller, request, frames.refusal(request.id, refused))
         except Exception:
             logger.exception("%s failed", request.method)
@@ -240,17 +239,17 @@ class ChatConsumer(AsyncConsumer):
             self._pump.cancel()
             self._pump = None
         if self._caller is not None:
-            audience, subscriber = self._caller.runner.audience, self._caller.subscriber
-            audience.leave(subscriber)
-            self._caller.runner.admissions.remove(self._turn_out)
+            subscribers, subscriber = self._caller.runner.subscribers, self._caller.subscriber
+            subscribers.leave(subscriber)
+            self._caller.runner.revocation.remove(self._turn_out)
             for conversation_id in subscriber.close():
-                audience.unsubscribe(conversation_id, subscriber)
+                subscribers.unsubscribe(conversation_id, subscriber)
             self._caller = None
 
 
 async def _note_use(runner: Runner, token_id: int) -> None:
     with suppress(Unavailable):
-        await runner.write(store.note_use_of_token, token_id=token_id)
+        await runner.write(store.record_token_use, token_id=token_id)
 
 
 def _size(frame: str | bytes) -> int:

@@ -7,7 +7,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from conversations.consumers import ChatConsumer
-from conversations.runs.runner import Runner
+from conversations.runner.runner import Runner
 
 
 def websocket_router(runner: Callable[[], Awaitable[Runner]]) -> URLRouter:

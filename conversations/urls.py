@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from conversations.views import answer_settings, chat, conversations, projects
+from conversations.web import answer_settings, chat, conversation_pages, projects
 
 app_name = "conversations"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -8,8 +8,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<uuid:conversation_id>/", chat.conversation, name="conversation"),
     path("c/<uuid:conversation_id>/messages/", chat.messages, name="messages"),
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/", chat.message, name="message"),
-    path("conversations/", conversations.conversations, name="conversations"),
-    path("archived/", conversations.archived, name="archived"),
+    path("conversations/", conversation_pages.conversations, name="conversations"),
+    path("archived/", conversation_pages.archived, name="archived"),
     path("projects/", projects.projects, name="projects"),
     path("projects/new/", projects.new_project, name="new_project"),
     path("projects/<uuid:project_id>/", projects.project, name="project"),

@@ -24,7 +24,7 @@ from websockets.exceptions import InvalidState
 from accounts.models import ApiToken, User
 from chatsite.lifespan import Lifespan
 from conversations.routing import websocket_router
-from conversations.runs.runner import Runner
+from conversations.runner.runner import Runner
 from tests.client import Client, connected
 from tests.modelserver import MODEL, ModelServer
 

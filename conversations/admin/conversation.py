@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from accounts.admin.deletion import CountedDeletion
 from accounts.admin.display import link_to_list, verbatim
 from accounts.admin.lists import ListAdmin
+from conversations import store
 from conversations.models import Conversation, Message, Run, TokenUsage
 from conversations.queries.branches import STEP_PART, BadCursor, load_branch_page
 
@@ -107,7 +108,7 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
     def _set_archived(self, request: HttpRequest, queryset: QuerySet[Conversation], *, archived: bool) -> None:
         changed = list(queryset.filter(archived=not archived))
         word = "Archived" if archived else "Unarchived"
-        Conversation.objects.filter(pk__in=[conversation.pk for conversation in changed]).update(archived=archived)
+        store.set_archived(conversation_ids=[conversation.pk for conversation in changed], archived=archived)
         for conversation in changed:
             self.log_change(request, conversation, f"{word}.")
         self.message_user(request, f"{word}: {len(changed)}.", messages.SUCCESS)

@@ -11,7 +11,7 @@ from django.db.models import F, IntegerField, Q, Sum
 from django.db.models.functions import Coalesce, Least, Length, Substr
 
 from conversations.models import Conversation, Message, Run, Step
-from conversations.queries.figures import with_writing_time
+from conversations.queries.usage import with_writing_time
 
 STEP_PART = 100_000
 """Characters of a step that a page carries; the whole is had by `step.get`."""

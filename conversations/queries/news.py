@@ -11,13 +11,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from conversations.models import Conversation, Message, Run
-from conversations.queries.listing import live_run_id
+from conversations.queries.lists import live_run_id
+from conversations.queries.stored_runs import identity_of, replay, stored_run
 from conversations.runs.live import LiveRun
-from conversations.runs.replay import identity_of, replay, stored_run
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunSnapshot:
     """A run, and what was read of its steps."""
 
     run: Run
@@ -25,10 +25,10 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class BegunRun:
+class StartedRun:
     """`question` if it was asked with this run, with the ids of its versions."""
 
-    standing: Standing
+    snapshot: RunSnapshot
     question: tuple[Message, list[str]] | None
 
 
@@ -36,12 +36,12 @@ class BegunRun:
 class Missed:
     """`gone` are the ids of conversations that were deleted."""
 
-    runs: list[BegunRun]
+    runs: list[StartedRun]
     conversations: Sequence[Conversation]
     gone: set[str]
 
 
-def begun_run(run_id: str) -> BegunRun | None:
+def started_run(run_id: str) -> StartedRun | None:
     """Also if it has ended meanwhile."""
     run = Run.objects.select_related("user_message", "message").filter(pk=uuid.UUID(run_id)).first()
     return _begun(run) if run is not None else None
@@ -53,16 +53,16 @@ def changed_conversation(conversation_id: str) -> Conversation | None:
     return conversations.filter(pk=uuid.UUID(conversation_id)).first()
 
 
-def live_run_in(conversation_id: uuid.UUID) -> Standing | None:
+def live_run_in(conversation_id: uuid.UUID) -> RunSnapshot | None:
     """With the steps that are stored so far."""
     run = Run.objects.filter(conversation_id=conversation_id, status__in=Run.LIVE).first()
-    return Standing(run, stored_run(run)) if run is not None else None
+    return RunSnapshot(run, stored_run(run)) if run is not None else None
 
 
-def standing_of_runs(run_ids: Collection[str]) -> dict[str, Standing]:
+def run_snapshots(run_ids: Collection[str]) -> dict[str, RunSnapshot]:
     """How these runs stand: live ones without steps, those that have ended with all."""
     runs = Run.objects.filter(pk__in=[uuid.UUID(run_id) for run_id in run_ids])
-    return {str(run.pk): _standing(run) for run in runs}
+    return {str(run.pk): _snapshot(run) for run in runs}
 
 
 def missed_news(conversation_ids: Collection[str], user_ids: Collection[int], seconds: float) -> Missed:
@@ -78,16 +78,16 @@ def missed_news(conversation_ids: Collection[str], user_ids: Collection[int], se
     return Missed([_begun(run) for run in recent], conversations, set(conversation_ids) - there)
 
 
-def _standing(run: Run) -> Standing:
-    return Standing(run, LiveRun(identity_of(run)) if run.status in Run.LIVE else replay(run))
+def _snapshot(run: Run) -> RunSnapshot:
+    return RunSnapshot(run, LiveRun(identity_of(run)) if run.status in Run.LIVE else replay(run))
 
 
-def _begun(run: Run) -> BegunRun:
+def _begun(run: Run) -> StartedRun:
     question = run.user_message
-    standing = Standing(run, stored_run(run) if run.status in Run.LIVE else replay(run))
+    snapshot = RunSnapshot(run, stored_run(run) if run.status in Run.LIVE else replay(run))
     if question.created_at != run.message.created_at:
-        return BegunRun(standing, None)
+        return StartedRun(snapshot, None)
     versions = Message.objects.filter(
         conversation_id=question.conversation_id, parent_id=question.parent_id, role=question.role
     )
-    return BegunRun(standing, (question, [str(pk) for pk in versions.values_list("pk", flat=True)]))
+    return StartedRun(snapshot, (question, [str(pk) for pk in versions.values_list("pk", flat=True)]))

@@ -1,4 +1,4 @@
-"""What the chat's templates say. The script says the same of live steps (steps.js, words.js)."""
+"""What the chat's templates say. The script says the same of live steps (steps.js, strings.js)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import functools
 from collections.abc import Mapping
 
 from django import template
-from django.templatetags.static import static
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
-from conversations.views.words import WORDS
+from conversations.web.icons import icon
+from conversations.web.strings import STRINGS
 
 register = template.Library()
 
@@ -24,15 +22,10 @@ def words() -> Mapping[str, str]:
 @functools.cache
 def _words_in(language: str | None) -> Mapping[str, str]:
     """Of the active language: a page says them hundreds of times."""
-    return {name: str(text) for name, text in WORDS.items()}
+    return {name: str(text) for name, text in STRINGS.items()}
 
 
-@register.simple_tag
-@functools.cache
-def icon(name: str) -> SafeString:
-    """A drawing from icons.svg, as large as the letters around it; it says nothing to a screen reader."""
-    sprite = static("conversations/icons.svg")
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+register.simple_tag(icon)
 
 
 @register.filter

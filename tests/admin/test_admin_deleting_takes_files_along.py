@@ -13,8 +13,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
 from conversations.models import Conversation, Project
-from conversations.runs.store.deletion import workspaces_of
-from conversations.workspaces import of_conversation, of_person, of_project, remove_when_committed
+from conversations.store.deletion import workspaces_of
+from conversations.store.workspaces import of_conversation, of_project, of_user, remove_when_committed
 from tests.faults.waiting import PATIENCE, POLL
 
 
@@ -25,7 +25,7 @@ def folders(ada: User, tmp_path: Path, settings: Settings) -> dict[str, Path]:
     garden = Project.objects.create(owner=ada, name="Garden")
     own, in_garden = (Conversation.objects.create(owner=ada, project=project) for project in (None, garden))
     folders = {
-        "person": of_person(ada.pk),
+        "person": of_user(ada.pk),
         "project": of_project(garden.pk),
         "conversation": of_conversation(own.pk),
         "conversation of the project": of_conversation(in_garden.pk),

@@ -19,7 +19,7 @@ SHORT = {
     "pages": ["--messages", "4", "--conversations", "3", "--rounds", "2"],
     "page_weight": [],
     "browser": ["--messages", "4", "--rounds", "2", "--size", "3000"],
-    "neighbours": ["--n", "2", "--tokens", "20", "--rate", "200", "--rounds", "1"],
+    "cluster": ["--n", "2", "--tokens", "20", "--rate", "200", "--rounds", "1"],
 }
 pytestmark = [pytest.mark.requires_redis, pytest.mark.requires_chromium]
 
@@ -92,7 +92,7 @@ def test_a_bare_consumer_that_merges_sends_fewer_frames(results: dict[str, dict[
 
 
 def test_answers_are_whole_also_where_another_process_shows_them(results: dict[str, dict[str, Any]]) -> None:
-    rounds = results["neighbours"]["details"]["rounds"]
+    rounds = results["cluster"]["details"]["rounds"]
     assert {name: shown["tokens"] for name, (shown,) in rounds.items()} == {"here": 40, "elsewhere": 40, "both": 40}
 
 

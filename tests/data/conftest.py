@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from conversations.database import Readers, Writer
+from conversations.db.readers import Readers
+from conversations.db.writer import Writer
 
 
 @pytest_asyncio.fixture

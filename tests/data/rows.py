@@ -8,12 +8,13 @@ from typing import Any, Literal
 from django.db import transaction
 
 from accounts.models import User
+from conversations import store
 from conversations.llm.types import Usage
 from conversations.models import Conversation, Message, Run, Step
-from conversations.runs import store
+from conversations.providers.catalog import ModelChoice
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
-from conversations.runs.store import Asked, Lease, LedgerEntry, ModelChoice, NewQuestion, Question, Terms, Wishes
+from conversations.store import Asked, Lease, LedgerEntry, NewQuestion, Question, RunOptions, RunPolicy
 from tests.modelserver import MODEL
 
 MODELS = ModelChoice({"small", "large", MODEL}, "small")
@@ -96,18 +97,18 @@ class Talk:
         self.conversation.save(update_fields=["leaf"])
 
 
-def terms(owner: str = OWNER, max_runs: int = 100) -> Terms:
-    return Terms(owner=owner, models=MODELS, max_runs=max_runs)
+def policy(owner: str = OWNER, max_runs: int = 100) -> RunPolicy:
+    return RunPolicy(owner=owner, models=MODELS, max_runs=max_runs)
 
 
 def asked(
-    question: Question | str = "A question", *, user: User | None = None, owner: str = OWNER, **wishes: Any
+    question: Question | str = "A question", *, user: User | None = None, owner: str = OWNER, **options: Any
 ) -> Asked:
     """A question as the runner stores it, with its live run; in a conversation of its own unless it says where."""
     if isinstance(question, str):
         question = NewQuestion(question)
     with transaction.atomic():
-        return store.ask(question=question, wishes=Wishes((user or a_user()).pk, **wishes), terms=terms(owner))
+        return store.ask(question=question, options=RunOptions((user or a_user()).pk, **options), policy=policy(owner))
 
 
 def lease_of(asked: Asked) -> Lease:

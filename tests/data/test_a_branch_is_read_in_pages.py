@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Message
 from conversations.queries.branches import STEP_PART, BadCursor, BranchPage, load_branch_page, load_leaf, load_message
-from conversations.runs.store import EditedQuestion, NewQuestion, SameQuestion
+from conversations.store import EditedQuestion, NewQuestion, RepeatedQuestion
 from tests.data.rows import Talk, a_conversation, a_user, asked, ended, text, thinking
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_versions_of_a_message_are_told_in_their_order() -> None:
     ended(first)
     edited = asked(EditedQuestion(first.user_message.pk, "One, but better"))
     ended(edited)
-    again = asked(SameQuestion(edited.message.pk))
+    again = asked(RepeatedQuestion(edited.message.pk))
     question, answer = load_branch_page(conversation=again.conversation).messages
     assert question.message.text == "One, but better"
     assert question.siblings == [str(first.user_message.pk), str(edited.user_message.pk)]

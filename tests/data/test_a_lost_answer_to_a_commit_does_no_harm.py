@@ -12,15 +12,15 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
-from conversations.database import Writer
+from conversations import store
+from conversations.db.writer import Writer
+from conversations.errors import NotFound
 from conversations.models import CommittedGroup, Message, Project, Run, TokenUsage
-from conversations.refusals import NotFound
-from conversations.runs import store
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
-from conversations.runs.store import Asked, NewQuestion, Wishes
+from conversations.store import Asked, NewQuestion, RunOptions
 from tests.data.cutting import Cut, CuttingWire
-from tests.data.rows import a_user, lease_of, ledger_entry, terms
+from tests.data.rows import a_user, lease_of, ledger_entry, policy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgresql")]
 
@@ -43,7 +43,7 @@ def cut_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[CutAt]:
 
 
 def ask(user: User) -> Asked:
-    return store.ask(question=NewQuestion("A question"), wishes=Wishes(user.pk), terms=terms())
+    return store.ask(question=NewQuestion("A question"), options=RunOptions(user.pk), policy=policy())
 
 
 @pytest.mark.parametrize("cuts", CUTS, ids=str)

@@ -12,12 +12,12 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 
 from accounts.models import Preferences
-from conversations.database import Writer
+from conversations import store
+from conversations.db.writer import Writer
+from conversations.errors import InvalidParams, NotFound, RateLimited, RequestError, RunActive
 from conversations.models import Conversation, Message, Project, Run
-from conversations.refusals import InvalidParams, NotFound, RateLimited, Refusal, RunActive
-from conversations.runs import store
-from conversations.runs.store import EditedQuestion, NewQuestion, Question, SameQuestion, Wishes
-from tests.data.rows import OWNER, Talk, a_conversation, a_user, asked, ended, terms
+from conversations.store import EditedQuestion, NewQuestion, Question, RepeatedQuestion, RunOptions
+from tests.data.rows import OWNER, Talk, a_conversation, a_user, asked, ended, policy
 
 
 @pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_what_is_refused_leaves_nothing_behind() -> None:
     their_answer = theirs.answer()
     before = Message.objects.count()
     here = mine.conversation.pk
-    refused: list[tuple[Question, type[Refusal]]] = [
+    refused: list[tuple[Question, type[RequestError]]] = [
         (NewQuestion("x", conversation_id=theirs.conversation.pk), NotFound),
         (NewQuestion("x", conversation_id=uuid.uuid4()), NotFound),
         (NewQuestion("x", project_id=uuid.uuid4()), NotFound),
@@ -116,7 +116,7 @@ def test_what_is_refused_leaves_nothing_behind() -> None:
         (NewQuestion("x", conversation_id=here, parent_id=my_question.pk), InvalidParams),
         (NewQuestion("x", conversation_id=here, project_id=uuid.uuid4()), InvalidParams),
         (EditedQuestion(their_answer.pk, "x"), NotFound),
-        (SameQuestion(my_question.pk), InvalidParams),
+        (RepeatedQuestion(my_question.pk), InvalidParams),
     ]
     for question, refusal in refused:
         with pytest.raises(refusal):
@@ -132,7 +132,7 @@ def test_while_a_run_is_live_its_conversation_takes_no_other(status: str) -> Non
     for question in (
         NewQuestion("Two", conversation_id=first.conversation.pk),
         EditedQuestion(first.user_message.pk, "One, again"),
-        SameQuestion(first.message.pk),
+        RepeatedQuestion(first.message.pk),
     ):
         with pytest.raises(RunActive):
             asked(question)
@@ -143,13 +143,13 @@ def test_while_a_run_is_live_its_conversation_takes_no_other(status: str) -> Non
 def test_a_person_has_so_many_live_runs_and_no_more() -> None:
     ada, eve = a_user("ada"), a_user("eve")
     made = [asked(user=ada) for _ in range(2)]
-    limited = terms(max_runs=2)
+    limited = policy(max_runs=2)
     with pytest.raises(RateLimited) as refused:
-        store.ask(question=NewQuestion("Three"), wishes=Wishes(ada.pk), terms=limited)
+        store.ask(question=NewQuestion("Three"), options=RunOptions(ada.pk), policy=limited)
     assert refused.value.retry_after
-    store.ask(question=NewQuestion("One"), wishes=Wishes(eve.pk), terms=limited)
+    store.ask(question=NewQuestion("One"), options=RunOptions(eve.pk), policy=limited)
     ended(made[0])
-    store.ask(question=NewQuestion("Three"), wishes=Wishes(ada.pk), terms=limited)
+    store.ask(question=NewQuestion("Three"), options=RunOptions(ada.pk), policy=limited)
 
 
 @pytest_asyncio.fixture
@@ -172,8 +172,8 @@ async def test_of_questions_that_race_into_one_conversation_one_is_answered(
             writers[n % processes].submit(
                 store.ask,
                 question=NewQuestion(f"Question {n}", conversation_id=conversation.pk),
-                wishes=Wishes(conversation.owner_id),
-                terms=terms(f"process {n}"),
+                options=RunOptions(conversation.owner_id),
+                policy=policy(f"process {n}"),
             )
             for n in range(4)
         ]

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from conversations import store
+from conversations.errors import NotFound
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
-from conversations.refusals import NotFound
-from conversations.runs import store
 from conversations.runs.checkpoint import Checkpoint, StepWrite
 from conversations.runs.live import Outcome
-from conversations.runs.store import Asked, Lease, RunLost
+from conversations.store import Asked, Lease, RunLost
 from tests.data.rows import a_user, asked, ended, lease_of, ledger_entry
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ def finish_iteration(made: Asked, lease: Lease) -> Any:
 
 
 def note_call(made: Asked, lease: Lease) -> Any:
-    return store.note_call_started(lease=lease, message_id=made.message.pk, call_id="a")
+    return store.record_call_started(lease=lease, message_id=made.message.pk, call_id="a")
 
 
 def finish(made: Asked, lease: Lease) -> Any:

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Project
-from conversations.protocol.objects import conversation_summary
 from conversations.queries.branches import BadCursor
-from conversations.queries.listing import PAGE_CHARACTERS, list_conversations, list_projects
+from conversations.queries.lists import PAGE_CHARACTERS, list_conversations, list_projects
+from conversations.websocket.protocol.objects import conversation_summary
 from tests.data.rows import Talk, a_conversation, a_user, asked, ended
 
 pytestmark = pytest.mark.django_db

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from conversations import store
 from conversations.models import Run, Step
-from conversations.runs import store
 from conversations.runs.checkpoint import Checkpoint, StepWrite
-from conversations.runs.store import Asked, Progress, RunLost
+from conversations.store import Asked, Progress, RunLost
 from tests.data.rows import asked, ended, lease_of, stored_steps
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ import pytest_asyncio
 from django.db import IntegrityError
 
 from accounts.models import User
-from conversations.database import Writer
+from conversations.db.writer import Writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,14 +81,14 @@ async def test_one_that_is_refused_by_the_database_takes_no_neighbour_along(
     assert await names() == ["ada", "eve", "bob"]
 
 
-@pytest.mark.parametrize("neighbours", [[], ["ada", "eve"]])
+@pytest.mark.parametrize("others", [[], ["ada", "eve"]])
 async def test_an_error_that_is_given_for_one_is_raised_to_that_one(
-    writer: Writer, release: threading.Event, neighbours: list[str]
+    writer: Writer, release: threading.Event, others: list[str]
 ) -> None:
     adding = Adding()
-    waiting = [writer.submit_joint(adding.add, name) for name in ["nobody", *neighbours]]
+    waiting = [writer.submit_joint(adding.add, name) for name in ["nobody", *others]]
     release.set()
     refused, *outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(refused, LookupError)
-    assert outcomes == neighbours == await names()
+    assert outcomes == others == await names()
     assert len(adding.calls) == 1

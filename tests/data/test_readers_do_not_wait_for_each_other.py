@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from accounts.models import User
-from conversations.database import DatabaseUnavailable, Readers
+from conversations.db.readers import Readers
+from conversations.db.threads import DatabaseUnavailable
 from tests.data.outside import lose_database
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from conversations import store
+from conversations.errors import InvalidParams, NotFound
 from conversations.models import AcceptedRequest, Project
-from conversations.refusals import InvalidParams, NotFound
-from conversations.runs import store
-from conversations.runs.store import RequestKey
+from conversations.store import RequestKey
 from tests.data.rows import a_user
 
 pytestmark = pytest.mark.django_db
@@ -76,5 +76,5 @@ def test_after_a_day_a_key_is_forgotten_and_may_be_used_anew(key: RequestKey) ->
     project, _ = make_project(replace(key, digest="of others"))
     assert project is not None
     AcceptedRequest.objects.filter(request_id=key.request_id).update(created_at=timezone.now() - timedelta(hours=25))
-    assert store.forget_accepted_requests() == 1
+    assert store.delete_expired_requests() == 1
     assert AcceptedRequest.objects.get().request_id == "young"

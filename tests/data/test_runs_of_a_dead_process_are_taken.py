@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from conversations import store
 from conversations.models import Run, Step, TokenUsage
 from conversations.queries.leases import leases_of_others
-from conversations.runs import store
 from conversations.runs.checkpoint import Checkpoint
 from tests.data.rows import asked, ended, lease_of, ledger_entry, text
 

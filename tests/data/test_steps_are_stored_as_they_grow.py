@@ -8,8 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conversations import store
 from conversations.models import Step
-from conversations.runs import store
+from conversations.queries.stored_runs import identity_of, live_step
 from conversations.runs.checkpoint import Checkpoint, take_checkpoint
 from conversations.runs.events import (
     CallStatusChanged,
@@ -21,7 +22,6 @@ from conversations.runs.events import (
     ThinkingFinished,
 )
 from conversations.runs.live import Cursor, LiveRun, LiveStep
-from conversations.runs.replay import identity_of, live_step
 from tests.data.rows import asked, lease_of, stored_steps
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import Model
 
 from accounts.models import User
-from conversations.database import Writer
+from conversations.db.writer import Writer
 from conversations.models import Conversation, Message, Project
 from tests.data.outside import connect_outside
 

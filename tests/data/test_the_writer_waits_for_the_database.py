@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from accounts.models import User
-from conversations.database import DatabaseUnavailable, Writer
+from conversations.db.threads import DatabaseUnavailable
+from conversations.db.writer import Writer
 from tests.data.outside import Lock, make_impatient
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,9 +45,9 @@ class Refusals(logging.Handler):
 @pytest.fixture
 def refused() -> Iterator[threading.Event]:
     handler = Refusals()
-    logging.getLogger("conversations.database").addHandler(handler)
+    logging.getLogger("conversations.db.writer").addHandler(handler)
     yield handler.seen
-    logging.getLogger("conversations.database").removeHandler(handler)
+    logging.getLogger("conversations.db.writer").removeHandler(handler)
 
 
 def add(name: str) -> str:

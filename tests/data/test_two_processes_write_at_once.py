@@ -13,13 +13,14 @@ import pytest_asyncio
 from django.db import connection, connections
 
 from accounts.models import User
-from conversations.database import Readers, Writer
+from conversations import store
+from conversations.db.readers import Readers
+from conversations.db.writer import Writer
 from conversations.models import AcceptedRequest, Conversation, Message, Project, Run
-from conversations.runs import store
-from conversations.runs.store import Asked, EditedQuestion, NewQuestion, Question, RequestKey, SameQuestion, Wishes
+from conversations.store import Asked, EditedQuestion, NewQuestion, Question, RepeatedQuestion, RequestKey, RunOptions
 from tests.data.outside import connect_outside
 from tests.data.rows import Talk, a_user, text
-from tests.data.rows import terms as terms_of
+from tests.data.rows import policy as terms_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgresql")]
 
@@ -50,7 +51,7 @@ def both(writer: Writer, other_writer: Writer) -> Both[T]:
 
 
 def ask(question: Question, user_id: int, max_runs: int = 100) -> Asked:
-    return store.ask(question=question, wishes=Wishes(user_id), terms=terms_of(max_runs=max_runs))
+    return store.ask(question=question, options=RunOptions(user_id), policy=terms_of(max_runs=max_runs))
 
 
 def a_talk() -> Conversation:
@@ -67,7 +68,7 @@ async def test_one_conversation_gets_one_run(writer: Writer, both: Both[Asked], 
     questions: dict[str, Question] = {
         "new": NewQuestion("Another", conversation_id=conversation.pk),
         "edited": EditedQuestion(first.pk, "Another"),
-        "same": SameQuestion(answer.pk),
+        "same": RepeatedQuestion(answer.pk),
     }
     question, owner_id = questions[kind], conversation.owner_id
     outcomes = await both(lambda: ask(question, owner_id), lambda: ask(question, owner_id))

@@ -27,12 +27,12 @@ from chatsite.asgi import application as application  # it sets Django up
 from django.conf import settings  # isort: skip
 from django.db import transaction  # isort: skip
 
-from conversations import consumers
-from conversations.runs import runner, store
-from conversations.runs.run_task import RunTask
+from conversations import consumers, store
+from conversations.runner import runner
+from conversations.runner.run_task import RunTask
 from tools.workspace import Workspace
 
-OPERATIONS = ("ask", "begin_attempt", "finish_iteration", "finish_run", "note_call_started")
+OPERATIONS = ("ask", "begin_attempt", "finish_iteration", "finish_run", "record_call_started")
 PLACES = Path(os.environ["FAULTS_PLACES"])
 POLL = 0.005
 

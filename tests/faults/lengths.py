@@ -8,7 +8,7 @@ import os
 AT_LENGTH = bool(os.environ.get("FAULTS_AT_LENGTH"))
 
 REDIS_AWAY = 30.0 if AT_LENGTH else 12.0
-"""Seconds. A link to another process is given up after 10, a mailbox counts as deaf after 5."""
+"""Seconds. A link to another process is given up after 10, a inbox counts as deaf after 5."""
 REDIS_IDLE = 60.0 if AT_LENGTH else 7.0
 """Seconds. redis-py waits 5 for an answer."""
 POSTGRESQL_AWAY = 30.0 if AT_LENGTH else 10.0

@@ -156,7 +156,7 @@ COMMITS = (
     Point(
         "after the note that a tool starts",
         [calls(write("noted.txt")), ANSWER],
-        place="note_call_started-after-commit",
+        place="record_call_started-after-commit",
         ledger=KEPT,
         unknown=1,
     ),

@@ -8,18 +8,18 @@ import time
 import pytest
 
 from tests.client import Client
+from tests.cluster.watching import assert_told_once
 from tests.faults.cluster import HEARTBEAT, Cluster
 from tests.faults.points import FINAL, Script
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, model_server, pause, text, wait_for
-from tests.neighbours.watching import assert_told_once
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
 JUMPS = (7200, -7200, 0)
 """Seconds by which the clock is wrong, one after the other."""
 EVERY = 0.1
-WORDS = [f"word {number} " for number in range(round(1.5 * HEARTBEAT / EVERY))]
+STRINGS = [f"word {number} " for number in range(round(1.5 * HEARTBEAT / EVERY))]
 QUESTION = {"text": "Tell me", "request_id": "the first"}
 
 
@@ -29,9 +29,9 @@ def said(client: Client, run_id: str) -> str:
 
 async def test_no_run_is_lost_no_request_happens_twice_and_all_stays_in_order(cluster: Cluster) -> None:
     over = Gate()
-    slowly = [part for word in WORDS for part in (text(word), pause(EVERY))]
+    slowly = [part for word in STRINGS for part in (text(word), pause(EVERY))]
     script = Script({"Tell me": [[*slowly, wait_for(over), *answer("the end")]], "And then?": [answer(FINAL)]})
-    told = "".join(WORDS) + "the end"
+    told = "".join(STRINGS) + "the end"
     async with (
         model_server(script) as model,
         cluster.server(model) as one,

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.client import Client
+from tests.cluster.watching import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
 from tests.faults.points import Script
 from tests.faults.process import ServerProcess
 from tests.modelserver import Gate, done, finish, model_server, pause, text, usage, wait_for
-from tests.neighbours.watching import assert_told_once
 from tests.pulse import beside
 
 logger = logging.getLogger(__name__)
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.faults
 WATCHERS = 200
 SLOWEST = 1.0
 """Seconds that 99 of 100 answers may take beyond what the machine makes everybody wait: clients and server share it."""
-WORDS = [f"word {number} " for number in range(150)]
+STRINGS = [f"word {number} " for number in range(150)]
 
 
 async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deployment) -> None:
     everybody = Gate()
-    streamed = [part for word in WORDS for part in (text(word), pause(0.01))]
+    streamed = [part for word in STRINGS for part in (text(word), pause(0.01))]
     script = Script({"Tell me": [[*streamed, wait_for(everybody), finish(), usage(), done()]]})
     async with model_server(script) as model, deployment.server(model) as server, AsyncExitStack() as connections:
         await server.start()
@@ -50,7 +50,7 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
             for watcher in watchers:
                 assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
         steps = ada.steps(sent["run_id"])
-        assert [step["content"] for step in steps] == ["".join(WORDS)]
+        assert [step["content"] for step in steps] == ["".join(STRINGS)]
         assert all(watcher.steps(sent["run_id"]) == steps for watcher in watchers)
     slowest = statistics.quantiles(times, n=100)[-1]
     logger.info("models.list took %.3f s, 99 of 100 times under %.3f s", statistics.median(times), slowest)
@@ -61,7 +61,7 @@ async def test_all_see_the_same_and_the_server_keeps_answering(deployment: Deplo
 @pytest.mark.requires_redis
 async def test_also_where_half_of_them_come_to_another_process_than_makes_the_run(cluster: Cluster) -> None:
     everybody = Gate()
-    streamed = [part for word in WORDS for part in (text(word), pause(0.01))]
+    streamed = [part for word in STRINGS for part in (text(word), pause(0.01))]
     script = Script({"Tell me": [[*streamed, wait_for(everybody), finish(), usage(), done()]]})
     async with (
         model_server(script) as model,
@@ -83,4 +83,4 @@ async def test_also_where_half_of_them_come_to_another_process_than_makes_the_ru
         everybody.open()
         for watcher in watchers:
             assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
-            assert_told_once(watcher, sent["run_id"], "".join(WORDS))
+            assert_told_once(watcher, sent["run_id"], "".join(STRINGS))

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.req
 T = TypeVar("T")
 
 SEED = 4
-WORDS = 20
+STRINGS = 20
 BETWEEN_WORDS = 0.15
 """Seconds: an answer takes longer than a lease."""
 BETWEEN_QUESTIONS = 0.2
@@ -42,7 +42,7 @@ SETTINGS = {
 
 def answer_to(question: str) -> str:
     """What nobody else is told."""
-    return " ".join(f"{question}-{number}" for number in range(WORDS))
+    return " ".join(f"{question}-{number}" for number in range(STRINGS))
 
 
 def reply_to(request: ModelRequest) -> Reply:

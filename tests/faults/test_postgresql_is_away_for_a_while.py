@@ -8,16 +8,16 @@ import time
 import pytest
 
 from tests.client import CallError, Client
+from tests.cluster.watching import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import AT_LENGTH, POSTGRESQL_AWAY
 from tests.faults.points import ANSWER, FINAL, Script, write
 from tests.modelserver import Gate, Reply, answer, calls, done, finish, model_server, pause, text, usage, wait_for
-from tests.neighbours.watching import assert_told_once
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
 EVERY = 0.2
-WORDS = [f"word {number} " for number in range(round(POSTGRESQL_AWAY / EVERY))]
+STRINGS = [f"word {number} " for number in range(round(POSTGRESQL_AWAY / EVERY))]
 SETTINGS = {"RUN_HEARTBEAT": "4"} | ({} if AT_LENGTH else {"FAULTS_PATIENCE": "2"})
 """At length with the patience that the product has."""
 LONGEST_REFUSAL = 17.0 if AT_LENGTH else 9.0
@@ -56,7 +56,7 @@ def said(client: Client, run_id: str) -> int:
 
 async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken(cluster: Cluster) -> None:
     begun, over = Gate(), Gate()
-    slowly = [part for word in WORDS for part in (text(word), pause(EVERY))]
+    slowly = [part for word in STRINGS for part in (text(word), pause(EVERY))]
     questions: dict[str, list[Reply]] = {
         "Slowly": [[*slowly, wait_for(over), finish(), usage(), done()]],
         "Write": [[wait_for(begun), *calls(write("a.txt"))], ANSWER],
@@ -96,7 +96,7 @@ async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken
             for client in (here, there):
                 for question in questions:
                     assert (await client.ended(runs[question], within=30))["params"]["status"] == "complete"
-                assert_told_once(client, runs["Slowly"], "".join(WORDS))
+                assert_told_once(client, runs["Slowly"], "".join(STRINGS))
                 assert_told_once(client, runs["Short"], FINAL)
             await here.ended(runs["Meanwhile here"])
             await cluster.stored.all_ended()

@@ -9,19 +9,19 @@ from collections.abc import Callable
 import pytest
 
 from tests.client import Client
+from tests.cluster.watching import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import REDIS_AWAY, REDIS_IDLE
 from tests.faults.points import FINAL, Script, write
 from tests.faults.stored import StoredRun
 from tests.faults.waiting import until
 from tests.modelserver import Gate, Reply, answer, calls, model_server, pause, text, wait_for
-from tests.neighbours.watching import assert_told_once
 from tests.redis import RedisServer
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
 EVERY = 0.2
-WORDS = [f"word {number} " for number in range(round(REDIS_AWAY / EVERY) - 10)]
+STRINGS = [f"word {number} " for number in range(round(REDIS_AWAY / EVERY) - 10)]
 """About as many as are said until Redis is back."""
 
 Switch = Callable[[RedisServer], None]
@@ -29,7 +29,7 @@ AWAY: list[tuple[Switch, Switch]] = [(RedisServer.stop, RedisServer.start), (Red
 
 
 def slowly(over: Gate) -> Reply:
-    return [*[part for word in WORDS for part in (text(word), pause(EVERY))], wait_for(over), *answer("the end")]
+    return [*[part for word in STRINGS for part in (text(word), pause(EVERY))], wait_for(over), *answer("the end")]
 
 
 def said(client: Client, run_id: str) -> str:
@@ -71,11 +71,11 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
             assert not there.of("done", run_id=slow)
             await asyncio.to_thread(come_back, cluster.redis)
             for client in (here, there):
-                await until(lambda client=client: said(client, slow) == "".join(WORDS), "all words so far")  # type: ignore[misc]
+                await until(lambda client=client: said(client, slow) == "".join(STRINGS), "all words so far")  # type: ignore[misc]
             over.open()
             for client in (here, there):
                 assert (await client.ended(slow))["params"]["status"] == "complete"
-                assert_told_once(client, slow, "".join(WORDS) + "the end")
+                assert_told_once(client, slow, "".join(STRINGS) + "the end")
             mine = {each["conversation"]["id"] for each in here.of("conversation_changed")}
             await until(
                 lambda: {each["conversation"]["id"] for each in there.of("conversation_changed")} >= mine,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.faults
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit another process")
 Trouble = Callable[[Deployment, ServerProcess], Any]
 
-WORDS = [f"word {number} " for number in range(30)]
+STRINGS = [f"word {number} " for number in range(30)]
 
 
 @contextmanager
@@ -71,7 +71,7 @@ async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
     deployment: Deployment, trouble: Trouble
 ) -> None:
     begun, over = Gate(), Gate()
-    slowly = [part for word in WORDS for part in (text(word), pause(0.1))]
+    slowly = [part for word in STRINGS for part in (text(word), pause(0.1))]
     script = Script(
         {
             "Slowly": [[*slowly, wait_for(over), finish(), usage(), done()]],
@@ -100,7 +100,7 @@ async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
             for sent in (slow, writing, again):
                 assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
             stored = deployment.stored
-            assert stored.steps(slow["run_id"]) == [("text", "".join(WORDS))]
+            assert stored.steps(slow["run_id"]) == [("text", "".join(STRINGS))]
             assert stored.steps(again["run_id"]) == [("text", FINAL)]
             assert effects.read_text().split() == ["a.txt"]
             assert sorted(stored.questions()) == ["Again", "Slowly", "Write"]

@@ -71,7 +71,7 @@ def test_a_text_is_formatted_once(
     answer = ask("Say it", {"type": "text", "content": "It is **so**"})
     first = read()
     assert Step.objects.get(message=answer).html == "<p>It is <strong>so</strong></p>\n"
-    monkeypatch.setattr("conversations.views.transcript.render_markdown", lambda text: pytest.fail("rendered again"))
+    monkeypatch.setattr("conversations.web.transcript.render_markdown", lambda text: pytest.fail("rendered again"))
     assert read() == first
 
 

@@ -18,7 +18,7 @@ from tests.pages.intrusion import Watch
 USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 MAKE = """
 from accounts.models import User
-from conversations.workspaces import of_project
+from conversations.store.workspaces import of_project
 from accounts.models import ApiToken, Preferences
 from conversations.models import Conversation, Message, Project, Run, Step
 from tests.hostile import HOSTILE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from conversations.rendering import render_markdown
+from conversations.markdown.rendering import render_markdown
 from tests.hostile import HOSTILE
 from tests.modelserver import Gate, Part, done, finish, text, usage, wait_for
 from tests.pages.browsing import Chat, ScriptedModel

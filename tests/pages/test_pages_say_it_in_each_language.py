@@ -6,7 +6,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import translation
 
-from conversations.views.words import WORDS
+from conversations.web.strings import STRINGS
 
 MONTHS = {"en": "January", "zh-hans": "一月"}
 
@@ -39,4 +39,4 @@ def test_the_words_of_the_script_are_those_of_the_language() -> None:
     template = Template("{% load chat %}{% words as words %}{{ words.today }}")
     for language in ["en", "zh-hans", "en"]:
         with translation.override(language):
-            assert template.render(Context()) == str(WORDS["today"])
+            assert template.render(Context()) == str(STRINGS["today"])

@@ -15,8 +15,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import ApiToken, Session, User
 from accounts.sessions import SessionStore
-from conversations.admissions import Admission, ended_admissions
 from conversations.models import Conversation, Project, TokenUsage
+from conversations.runner.revocation import Authentication, revoked_authentications
 
 PASSWORD, NEW = "correct horse battery", "another one entirely"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
@@ -42,8 +42,8 @@ def is_in(client: Client) -> bool:
     return client.get("/").status_code == 200
 
 
-def admission(user: User, client: Client) -> Admission:
-    return Admission(user.pk, user.password, session_key=client.cookies[settings.SESSION_COOKIE_NAME].value)
+def authentication(user: User, client: Client) -> Authentication:
+    return Authentication(user.pk, user.password, session_key=client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def test_a_new_password_signs_out_everywhere_else_alone(ada: User) -> None:
@@ -94,11 +94,11 @@ def test_one_other_session_can_be_ended(ada: User) -> None:
 
 def test_signing_out_everywhere_else_ends_connections_of_the_others_alone(ada: User) -> None:
     here, there = signed_in(ada), signed_in(ada)
-    admissions = {client: admission(ada, client) for client in (here, there)}
+    revocation = {client: authentication(ada, client) for client in (here, there)}
     bob = User.objects.create_user("bob", password=PASSWORD)
     bobs = signed_in(bob)
     here.post("/settings/security/end-session/")
-    assert ended_admissions(admissions.values()) == {admissions[there]}
+    assert revoked_authentications(revocation.values()) == {revocation[there]}
     assert is_in(here)
     assert not is_in(there)
     assert is_in(bobs)

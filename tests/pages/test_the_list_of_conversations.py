@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations.models import Conversation, Message, Project, Run
-from conversations.views.conversation_lists import period_of
+from conversations.web.conversation_lists import period_of
 
 NOW = datetime(2026, 3, 15, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import given
 
-from conversations.protocol.notifications import run_frames
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun, Outcome
+from conversations.websocket.protocol.notifications import run_frames
 from tests.runs.test_cursors_see_everything_once import IDENTITY, actions, play
 
 FRAME = 600

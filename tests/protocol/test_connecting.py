@@ -129,7 +129,7 @@ async def only_connection_left(t: Talk) -> None:
     """The server learns a moment later than the client that a connection was closed."""
     ada = await t.site.user()
     async with asyncio.timeout(5):
-        while t.site.runner.audience.connections(ada.pk) > 1:
+        while t.site.runner.subscribers.connections(ada.pk) > 1:
             await asyncio.sleep(0)
 
 

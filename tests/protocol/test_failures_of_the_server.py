@@ -9,9 +9,10 @@ import pytest
 import websockets
 from asgiref.sync import sync_to_async
 
-from conversations.methods import METHODS
+from conversations import store
 from conversations.models import Run, Step
-from conversations.runs import run_task, store
+from conversations.runner import run_task
+from conversations.websocket.methods import METHODS
 from tests.data.rows import asked
 from tests.modelserver import MODEL, answer, hang, text
 from tests.protocol.talk import talk

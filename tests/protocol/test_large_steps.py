@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conversations.models import Step
-from conversations.runs import runner
+from conversations.runner import runner
 from tests.client import Client
 from tests.modelserver import Gate, Reply, answer, calls, done, finish, settled, text, thinking, tool_call, wait_for
 from tests.protocol.talk import refused, talk, wrong_fields

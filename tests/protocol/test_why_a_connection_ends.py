@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import ApiToken, User
-from conversations.connection import subscriber
+from conversations.websocket.connection import subscriber
 from tests.client import Client, connected
 from tests.modelserver import answer, hang, text
 from tests.protocol.talk import refused, talk
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "correct horse battery"
 SOON = 1.0
-"""Seconds within which the end of an admission closes its connections."""
+"""Seconds within which the end of an authentication closes its connections."""
 
 
 async def ended_soon(*clients: Client) -> None:
@@ -182,7 +182,7 @@ async def test_one_who_does_not_read_at_all_is_closed_too(monkeypatch: pytest.Mo
             async with asyncio.timeout(20):
                 for _ in range(200):
                     await deaf.send(request % sent["conversation_id"])
-                while t.site.runner.audience.connections(ada.pk) > 1:
+                while t.site.runner.subscribers.connections(ada.pk) > 1:
                     await asyncio.sleep(0.01)
             with suppress(websockets.ConnectionClosed):
                 while True:

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { Definitions, parse, toHtml } from "./conversations/markdown.js";
-import { withoutHalfMark } from "./conversations/unfinished.js";
+import { withoutHalfMark } from "./conversations/incomplete-markdown.js";
 
 const isOpen = process.argv[2] === "open";
 const sources = JSON.parse(readFileSync(0, "utf8"));

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conversations.rendering import render_markdown
+from conversations.markdown.rendering import render_markdown
 from tests.rendering.safety import Page
 
 

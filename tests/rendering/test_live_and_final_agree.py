@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conversations import rendering
-from conversations.rendering import render_markdown
+from conversations.markdown import rendering
+from conversations.markdown.rendering import render_markdown
 from tests.programs import NODE_MODULES
 from tests.rendering.answers import ANSWERS
 from tests.rendering.live import render_as_the_page

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversations.rendering import render_markdown
+from conversations.markdown.rendering import render_markdown
 from tests.rendering.safety import Page
 
 

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from conversations.rendering import render_markdown
+from conversations.markdown.rendering import render_markdown
 
 SOURCE = "~~gone~~ and www.example.com and a@example.com | x\n\n" * 20
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.rendering import render_markdown
+from conversations.markdown.rendering import render_markdown
 from tests.hostile import HOSTILE, LINK_FORMS, SCRIPT_ADDRESSES
 from tests.rendering.safety import Page
 

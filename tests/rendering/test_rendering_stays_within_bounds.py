@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from conversations.markdown import MAX_DEPTH, MAX_INLINE, MAX_RENDERED
-from conversations.rendering import MAX_SOURCE, render_markdown
+from conversations.markdown.parser import MAX_DEPTH, MAX_INLINE, MAX_RENDERED
+from conversations.markdown.rendering import MAX_SOURCE, render_markdown
 from tests.rendering.safety import Page
 
 SMALL_STACK = 256 * 1024

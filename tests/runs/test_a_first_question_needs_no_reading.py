@@ -8,14 +8,15 @@ from typing import Any, cast
 import pytest
 
 from accounts.models import Preferences, User
-from conversations.catalog import CatalogEntry, ModelCatalog
-from conversations.database import Readers, Writer
+from conversations.db.readers import Readers
+from conversations.db.writer import Writer
 from conversations.llm.client import ModelClient
 from conversations.llm.types import Endpoint
 from conversations.models import Message, Project
-from conversations.runs.preparation import is_at_hand, load_run, prepare_run
-from conversations.runs.store import Asked, EditedQuestion, NewQuestion, SameQuestion
-from conversations.runs.workshop import RunLimits, Workshop
+from conversations.providers.catalog import CatalogEntry, ModelCatalog
+from conversations.runner.dependencies import RunDependencies, RunLimits
+from conversations.runner.preparation import is_at_hand, load_run, prepare_run
+from conversations.store import Asked, EditedQuestion, NewQuestion, RepeatedQuestion
 from tests.data.rows import a_conversation, a_user, asked, ended
 from tools.builtin import builtin_registry
 
@@ -24,8 +25,8 @@ ENTRY = CatalogEntry("small", "Small", "test", Endpoint("http://127.0.0.1:1/v1",
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    return Workshop(
+def dependencies(tmp_path: Path) -> RunDependencies:
+    return RunDependencies(
         writer=Writer(),
         readers=Readers(),
         client=ModelClient(),
@@ -70,20 +71,20 @@ def anew() -> Asked:
 def again() -> Asked:
     first = asked("A question")
     ended(first)
-    return asked(SameQuestion(first.message.pk))
+    return asked(RepeatedQuestion(first.message.pk))
 
 
 @pytest.mark.parametrize(
     "ask", [plainly, of_one_with_instructions, in_a_conversation_that_was_set_up, without_tools, anew, again]
 )
 def test_it_is_prepared_without_a_query_as_it_would_be_from_its_rows(
-    ask: Any, workshop: Workshop, django_assert_num_queries: Any
+    ask: Any, dependencies: RunDependencies, django_assert_num_queries: Any
 ) -> None:
     made = cast(Asked, ask())
     assert is_at_hand(made.run)
     with django_assert_num_queries(0):
-        prepared = prepare_run(made.run, ENTRY, workshop)
-    assert prepared == prepare_run(load_run(made.run.pk), ENTRY, workshop)
+        prepared = prepare_run(made.run, ENTRY, dependencies)
+    assert prepared == prepare_run(load_run(made.run.pk), ENTRY, dependencies)
     assert [message.role for message in prepared.plan.messages] == ["system", "user"]
 
 

@@ -14,15 +14,16 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from accounts.models import Preferences
-from conversations.catalog import CatalogEntry, ModelCatalog
-from conversations.database import Readers, Writer
+from conversations.db.readers import Readers
+from conversations.db.writer import Writer
 from conversations.llm.client import ModelClient
 from conversations.llm.types import Endpoint
 from conversations.models import Conversation, Message, Run, Step
+from conversations.providers.catalog import CatalogEntry, ModelCatalog
+from conversations.queries.stored_runs import identity_of
+from conversations.runner.dependencies import RunDependencies, RunLimits
+from conversations.runner.run_task import RunTask
 from conversations.runs.live import LiveRun
-from conversations.runs.replay import identity_of
-from conversations.runs.run_task import RunTask
-from conversations.runs.workshop import RunLimits, Workshop
 from tests.data.rows import Talk, a_user, asked, call
 from tests.modelserver import answer, calls, hang, model_server, tool_call
 from tests.site import running_site
@@ -154,9 +155,9 @@ async def test_what_broke_off_in_one_run_is_told_whole_in_the_next() -> None:
 
 
 @pytest_asyncio.fixture
-async def workshop(tmp_path: Path) -> AsyncIterator[Workshop]:
+async def dependencies(tmp_path: Path) -> AsyncIterator[RunDependencies]:
     async with model_server([hang()]) as model:
-        made = Workshop(
+        made = RunDependencies(
             writer=Writer(),
             readers=Readers(),
             client=ModelClient(),
@@ -171,7 +172,7 @@ async def workshop(tmp_path: Path) -> AsyncIterator[Workshop]:
         await made.client.close()
 
 
-async def run_task(workshop: Workshop) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
+async def run_task(dependencies: RunDependencies) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
     """A run that was asked for, and what it calls at its end."""
     made = await sync_to_async(asked)("Tell me")
     ended: asyncio.Future[Conversation | None] = asyncio.get_running_loop().create_future()
@@ -186,11 +187,11 @@ async def run_task(workshop: Workshop) -> tuple[RunTask, asyncio.Future[Conversa
     async def confirm() -> None:
         """It is ours."""
 
-    return RunTask(made.run, live, workshop, confirm=confirm, on_end=on_end, on_loss=on_loss), ended
+    return RunTask(made.run, live, dependencies, confirm=confirm, on_end=on_end, on_loss=on_loss), ended
 
 
-async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other(workshop: Workshop) -> None:
-    task, ended = await run_task(workshop)
+async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other(dependencies: RunDependencies) -> None:
+    task, ended = await run_task(dependencies)
     task.start()
     task.cancel()
     assert await asyncio.wait_for(ended, 5) is not None
@@ -200,8 +201,8 @@ async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other
     assert (await Message.objects.aget(role="assistant")).status == "cancelled"
 
 
-async def test_of_two_reasons_to_stop_the_first_counts(workshop: Workshop) -> None:
-    task, ended = await run_task(workshop)
+async def test_of_two_reasons_to_stop_the_first_counts(dependencies: RunDependencies) -> None:
+    task, ended = await run_task(dependencies)
     task.start()
     await asyncio.sleep(0)
     task.cancel()

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from conversations.models import Run
-from conversations.runs import runner
-from conversations.runs.runner import Runner
+from conversations.runner import runner
+from conversations.runner.runner import Runner
 from tests.modelserver import ModelServer, hang, model_server, settled, text
 from tests.site import Site, running_site
 

@@ -10,8 +10,8 @@ from django.db import connections, transaction
 from django.db.models import Model
 
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
-from conversations.runs import runner
-from conversations.runs.store.deletion import lock_live_runs
+from conversations.runner import runner
+from conversations.store.deletion import lock_live_runs
 from tests.modelserver import (
     Gate,
     answer,

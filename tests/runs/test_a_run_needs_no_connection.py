@@ -49,7 +49,7 @@ async def test_a_closed_tab_does_not_end_the_run() -> None:
         user_id = (await site.user()).pk
 
         async def alone() -> bool:
-            return site.runner.audience.connections(user_id) == 0
+            return site.runner.subscribers.connections(user_id) == 0
 
         await until(alone)
         gate.open()

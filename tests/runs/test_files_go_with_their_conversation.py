@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from django.conf import settings
 
-from conversations import workspaces
-from conversations.runs import store
+from conversations import store
+from conversations.store import workspaces
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, calls, hang, tool_call, wait_for
 from tests.protocol.talk import talk
@@ -75,7 +75,7 @@ async def test_a_link_is_not_followed_and_what_stays_is_said(tmp_path: Path, cap
     (elsewhere / "a.txt").write_text("Remember")
     (inner / "way-out").symlink_to(elsewhere)
     link.symlink_to(elsewhere)
-    with caplog.at_level(logging.ERROR, "conversations.workspaces"):
+    with caplog.at_level(logging.ERROR, "conversations.store.workspaces"):
         workspaces.remove_soon([tmp_path / "never-there", link, inner])
         await until(lambda: not inner.exists(), "what can go has gone")
     assert (elsewhere / "a.txt").exists()

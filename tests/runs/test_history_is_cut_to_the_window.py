@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conversations.llm.types import ChatMessage
 from conversations.llm.usage import message_tokens
-from conversations.runs.history import PAGE, Exchange, fit, load_history
+from conversations.runner.history import PAGE, Exchange, fit, load_history
 from tests.data.rows import Talk, call, result, text
 
 TODAY = date(2026, 2, 3)

@@ -14,7 +14,7 @@ from accounts.models import Preferences
 from conversations.llm.dialect import request_body
 from conversations.llm.types import CompletionRequest, Endpoint
 from conversations.models import Project, Step
-from conversations.runs.history import NOT_CARRIED_OUT, UNANSWERED, load_history
+from conversations.runner.history import NOT_CARRIED_OUT, UNANSWERED, load_history
 from tests.data.rows import Talk, a_conversation, a_user, call, result, text, thinking
 
 pytestmark = pytest.mark.django_db

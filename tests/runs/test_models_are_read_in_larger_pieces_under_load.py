@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversations.runs.pace import Pace
+from conversations.runner.adaptive_delay import Pace
 
 
 class Machine:

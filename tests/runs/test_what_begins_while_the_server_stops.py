@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
+from conversations import store
 from conversations.models import Message, Run
-from conversations.runs import store
-from conversations.runs.runner import Runner
+from conversations.runner.runner import Runner
 from tests.client import CallError
 from tests.data.rows import asked
 from tests.faults.waiting import until

@@ -8,8 +8,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from conversations.catalog import configured_entries
 from conversations.llm.types import Endpoint
+from conversations.providers.catalog import configured_entries
 from tests.settings.conftest import Load
 
 

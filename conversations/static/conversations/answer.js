@@ -3,7 +3,7 @@
 import { part } from "./page.js";
 import { retryAfter } from "./retries.js";
 import { makeStep, ToolStep } from "./steps.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @import { RunDone, RunError, Step } from "./wire.js" */
 /** @import { StepView } from "./steps.js" */

@@ -3,7 +3,7 @@
 import { copy } from "./clipboard.js";
 import { highlight } from "./highlighting.js";
 import { whenIdle } from "./idle.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 const CHUNK_LINES = 40;
 /** A growing block is coloured anew when so much of it has come: the whole is looked through each time. */

@@ -1,8 +1,8 @@
 // A list of conversations: kept in order as the server tells of changes, under headings of the reader's own day.
 
-import { periodOf } from "./moments.js";
+import { periodOf } from "./dates.js";
 import { addresses, copyOf, fetchFragment } from "./page.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { ConversationObject } from "./wire.js" */

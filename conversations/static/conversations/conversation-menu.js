@@ -6,7 +6,7 @@ import { confirmed, openDialog } from "./dialog.js";
 import { Menu, opensMenu } from "./menu.js";
 import { copyOf, element, part } from "./page.js";
 import { showToast } from "./toast.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 

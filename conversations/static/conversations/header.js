@@ -1,7 +1,7 @@
 // The head of the chat: the title, which one edits in its place, the model, and the tokens of the conversation.
 
 import { element } from "./page.js";
-import { number, say, sayCount } from "./words.js";
+import { number, say, sayCount } from "./strings.js";
 
 /** @import { ModelMenu } from "./model-menu.js" */
 

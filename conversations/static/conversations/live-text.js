@@ -3,7 +3,7 @@
 import { codeBlockOf } from "./code-blocks.js";
 import { GrowingText } from "./growing-text.js";
 import { patch, patchItems } from "./patch.js";
-import { withoutHalfMark } from "./unfinished.js";
+import { withoutHalfMark } from "./incomplete-markdown.js";
 
 /** @import { CodeBlock } from "./code-blocks.js" */
 /** @import { Block, Definitions } from "./markdown.js" */

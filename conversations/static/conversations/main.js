@@ -5,7 +5,7 @@ import { Connection, ConnectionLost, RequestRefused } from "./connection.js";
 import { ConversationSettings } from "./conversation-settings.js";
 import { Conversation } from "./conversation.js";
 import { Drafts } from "./drafts.js";
-import { Frame } from "./frame.js";
+import { Frame } from "./layout.js";
 import { ModelButton, Title, TokenCount } from "./header.js";
 import { isSomethingOpen } from "./keys.js";
 import { MessageActions } from "./message-actions.js";
@@ -13,11 +13,11 @@ import { ModelMenu } from "./model-menu.js";
 import { addresses, element, part } from "./page.js";
 import { watchProse } from "./prose.js";
 import { watchRetries } from "./retries.js";
-import { sentenceOf } from "./refusals.js";
+import { sentenceOf } from "./errors.js";
 import { SettingsDialog } from "./settings-dialog.js";
 import { Scroller } from "./scroller.js";
 import { Transcript } from "./transcript.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @import { Settings } from "./conversation-settings.js" */
 /** @import { Sending } from "./drafts.js" */

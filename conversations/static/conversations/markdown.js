@@ -3,7 +3,7 @@
 import MarkdownIt from "../npm/markdown-it.mjs";
 import "../npm/dompurify.mjs";
 import { formulas } from "./formulas.js";
-import { completed } from "./unfinished.js";
+import { completed } from "./incomplete-markdown.js";
 
 /** @import { Env, RendererRule, StateCore, StateInline, Token } from "markdown-it" */
 

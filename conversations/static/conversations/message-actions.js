@@ -6,10 +6,10 @@ import { newRequestId } from "./drafts.js";
 import { part } from "./page.js";
 import { QuestionEditor } from "./question-editor.js";
 import { rate } from "./rating.js";
-import { sentenceOf } from "./refusals.js";
+import { sentenceOf } from "./errors.js";
 import { versionBeside } from "./versions.js";
-import { drawWhole, fetchWhole } from "./whole-text.js";
-import { prettyJson, say, toolOutcome } from "./words.js";
+import { drawWhole, fetchWhole } from "./full-text.js";
+import { prettyJson, say, toolOutcome } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { Conversation } from "./conversation.js" */

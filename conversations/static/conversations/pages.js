@@ -1,7 +1,7 @@
 // Makes a page beside the chat live: projects, the archive, and whatever else stands in the frame.
 
 import { Connection } from "./connection.js";
-import { Frame } from "./frame.js";
+import { Frame } from "./layout.js";
 import { addresses } from "./page.js";
 
 const connection = new Connection(addresses.socket, {

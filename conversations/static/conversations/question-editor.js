@@ -3,7 +3,7 @@
 import { RequestRefused } from "./connection.js";
 import { newRequestId } from "./drafts.js";
 import { copyOf, part } from "./page.js";
-import { sentenceOf } from "./refusals.js";
+import { sentenceOf } from "./errors.js";
 
 /** @import { Drafts } from "./drafts.js" */
 

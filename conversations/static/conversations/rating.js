@@ -1,7 +1,7 @@
 // Thumbs up or down for an answer, and a few words about it for who wants to say more.
 
 import { copyOf, part } from "./page.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /**
  * @typedef {object} RatingActions

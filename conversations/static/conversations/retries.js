@@ -1,6 +1,6 @@
 // The buttons by which a failed answer is asked for again. Where the model's server wants to be left alone for a while, they count down.
 
-import { say, wholeSeconds } from "./words.js";
+import { say, wholeSeconds } from "./strings.js";
 
 const TICK = 1_000;
 

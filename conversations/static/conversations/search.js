@@ -2,9 +2,9 @@
 
 import { ConnectionLost, RequestRefused } from "./connection.js";
 import { openDialog } from "./dialog.js";
-import { shortMoment } from "./moments.js";
+import { shortMoment } from "./dates.js";
 import { addresses, copyOf, element, part } from "./page.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { ConversationObject } from "./wire.js" */

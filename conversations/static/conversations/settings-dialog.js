@@ -3,8 +3,8 @@
 import { ConnectionLost, RequestRefused } from "./connection.js";
 import { openDialog } from "./dialog.js";
 import { copyOf, element, part } from "./page.js";
-import { sentenceOf } from "./refusals.js";
-import { say } from "./words.js";
+import { sentenceOf } from "./errors.js";
+import { say } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { ConversationSettings, Settings } from "./conversation-settings.js" */

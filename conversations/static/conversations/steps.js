@@ -3,7 +3,7 @@
 import { GrowingText } from "./growing-text.js";
 import { LiveText } from "./live-text.js";
 import { copyOf, part } from "./page.js";
-import { argumentSummary, closed, duration, prettyJson, say, showAll, thought, toolOutcome } from "./words.js";
+import { argumentSummary, closed, duration, prettyJson, say, showAll, thought, toolOutcome } from "./strings.js";
 
 /** @import { Step } from "./wire.js" */
 

@@ -1,7 +1,7 @@
 // Versions of a message: of a question that was edited, of an answer that was made again.
 
 import { part } from "./page.js";
-import { say } from "./words.js";
+import { say } from "./strings.js";
 
 /** @param {HTMLElement} message @returns {string[]} the ids of its versions in order, its own included */
 export function versionsOf(message) {

@@ -1,0 +1,66 @@
+"""What the product refuses to do, each with the code that programs are told (docs/protocol.md).
+
+RequestError
+├── NotFound         there is no such thing, or it is somebody else's
+├── RunActive        the conversation has a live run
+├── RateLimited      too many at once, or too often; `retry_after` in seconds
+├── TooLarge
+├── Unavailable      not now: the database cannot be reached, or the server is stopping
+└── InvalidParams    a field is wrong; `errors` maps its name to what was expected
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class RequestError(Exception):
+    """An expected no. Its text is a sentence for the person."""
+
+    code: str
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after: float | None = None
+
+
+class NotFound(RequestError):
+    code = "not_found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no such {what}.")
+
+
+class RunActive(RequestError):
+    code = "run_active"
+
+    def __init__(self) -> None:
+        super().__init__("This conversation is still being answered.")
+
+
+class RateLimited(RequestError):
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooLarge(RequestError):
+    code = "too_large"
+
+
+class Unavailable(RequestError):
+    code = "unavailable"
+
+    def __init__(self, message: str = "The server cannot do this right now. Please try again.") -> None:
+        super().__init__(message)
+
+
+class InvalidParams(RequestError):
+    code = "invalid_params"
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("Invalid params: " + "; ".join(f"{name}: {text}" for name, text in errors.items()))
+        self.errors = dict(errors)

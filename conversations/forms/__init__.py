@@ -1,1 +1,0 @@
-"""What people fill in: to sign in and start (account.py), settings (settings.py), a project (projects.py)."""

@@ -1,0 +1,15 @@
+"""The settings of how models answer a person."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+
+from accounts.access import MemberRequest, member_form
+from accounts.views.settings import preferences_page
+from conversations.web.answers_form import AnswersForm
+
+
+@member_form
+def answers(request: MemberRequest) -> HttpResponse:
+    template, address = "conversations/answer_settings.html", "conversations:settings_answers"
+    return preferences_page(request, template, AnswersForm, section="answers", address=address)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms.settings import PreferencesForm
+from accounts.models import Preferences
+from conversations.providers.catalog import listed_entries
+
+
+class AnswersForm(PreferencesForm):
+    default_model = forms.ChoiceField(
+        label=_("Default model"),
+        required=False,
+        help_text=_("Answers in conversations that have no model of their own."),
+    )
+    about = forms.CharField(
+        label=_("About you"),
+        required=False,
+        max_length=Preferences.INSTRUCTIONS_LENGTH,
+        help_text=_("What models should know: what you do, what you know well, where you live."),
+        widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
+    )
+    how_to_answer = forms.CharField(
+        label=_("How to answer"),
+        required=False,
+        max_length=Preferences.INSTRUCTIONS_LENGTH,
+        help_text=_("Such as: briefly, in Spanish, with examples, without praise."),
+        widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
+    )
+
+    def __init__(self, preferences: Preferences, *args: Any, **kwargs: Any) -> None:
+        super().__init__(preferences, *args, **kwargs)
+        entries = listed_entries()
+        usual = gettext("The server's own ({model})").format(model=entries[0].label)
+        self.offer("default_model", [("", usual), *((entry.name, entry.label) for entry in entries)])
+
+    def clean(self) -> dict[str, Any]:
+        """Browsers send lines as e-mail has them."""
+        cleaned = super().clean() or {}
+        return {name: value.replace("\r\n", "\n") for name, value in cleaned.items()}

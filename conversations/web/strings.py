@@ -1,0 +1,103 @@
+"""Words that both the templates and the script say: the page carries them along, so that one catalogue serves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+SAMPLES = (0, 1, 2, 3, 11, 100)
+"""Of each kind of number that any language has a form for (zero, one, two, few, many, other)."""
+
+
+class Counted:
+    """A text with `{n}`, in JSON for each sample: the script finds the one that is of the same kind as its number."""
+
+    def __init__(self, form: Callable[[int], str]) -> None:
+        self._form = form
+
+    def __str__(self) -> str:
+        return json.dumps({str(n): self._form(n) for n in SAMPLES}, ensure_ascii=False)
+
+
+STRINGS = {
+    "untitled": _("New conversation"),
+    "pinned": _("Pinned"),
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "week": _("Previous 7 days"),
+    "options_of": _("Options for “{title}”"),
+    "title": _("Title"),
+    "archived": _("Archived."),
+    "unarchived": _("Back from the archive."),
+    "no_project": _("No project"),
+    "not_done": _("No connection: nothing was changed. Try again in a moment."),
+    "not_changed": _("The server did not change it: {reason}"),
+    "recent": _("Recent"),
+    "conversations": _("Conversations"),
+    "archive": _("Archive"),
+    "nothing_found": _("Nothing is called “{query}”."),
+    "found": _("{n} found"),
+    "search_offline": _("No connection: only actions can be found right now."),
+    "thinking": _("Thinking…"),
+    "thought": _("Thought"),
+    "thought_for": _("Thought for {duration}"),
+    "milliseconds": _("{n} ms"),
+    "seconds": _("{n} s"),
+    "minutes": _("{minutes} min {seconds} s"),
+    "failed": _("failed"),
+    "skipped": _("same call, not repeated"),
+    "stopped": _("stopped"),
+    "waiting": _("waits for approval"),
+    "show_all": _("Show all ({size})"),
+    "version": _("{n}/{count}"),
+    "copied": _("Copied."),
+    "not_copied": _("This could not be copied. Select it, and copy it by hand."),
+    "why_good": _("What was good about it? (optional)"),
+    "why_bad": _("What was wrong with it? (optional)"),
+    "thanks": _("Thank you."),
+    "tokens": Counted(lambda n: ngettext("{n} token", "{n} tokens", n)),
+    "tokens_per_second": _("{n} tokens/s"),
+    "tokens_in_and_out": _("{prompt} read, {completion} written"),
+    "wrong_system_prompt": _("This is too long."),
+    "wrong_temperature": _("A number from 0 to 2 is expected."),
+    "wrong_max_tokens": _("A whole number from 1 on is expected."),
+    "wrap_code": _("Wrap"),
+    "copy_code": _("Copy"),
+    "code_copied": _("Copied"),
+    "code_not_copied": _("Not copied"),
+    "cancelled": _("You stopped this answer."),
+    "length": _("The answer reached its length limit."),
+    "content_filter": _("The model's provider cut this answer off."),
+    "error_unreachable": _("The model's server cannot be reached."),
+    "error_timeout": _("The model's server took too long to answer."),
+    "error_rate_limited": _("The model's server has too much to do. Try again in a while."),
+    "error_unavailable": _("The model's server is not available right now."),
+    "error_rejected_key": _("The model's server refused the key that this server has. An administrator can change it."),
+    "error_unknown_model": _("The model's server does not know this model. Choose another one."),
+    "error_context_too_long": _(
+        "This conversation has become too long for the model. Start a new one, or choose another model."
+    ),
+    "error_refused": _("The model's server refused this request."),
+    "error_malformed": _("The answer of the model's server broke off, or could not be read."),
+    "error_max_iterations": _("The model used tools again and again without coming to an answer, and was stopped."),
+    "error_interrupted": _("The server stopped while this was being answered."),
+    "error_internal": _("Something went wrong on this server. Its log says more."),
+    "retry": _("Retry"),
+    "retry_in": _("Retry in {duration}"),
+    "answered": _("Answer finished."),
+    "offline": _("No connection. Trying again…"),
+    "offline_action": _("There is no connection to the server right now. Try again in a moment."),
+    "queued": _("No connection. Your message is kept and goes out as soon as it is back."),
+    "too_many": _(
+        "This account has too many connections open. Close some of its pages; this one tries again by itself."
+    ),
+    "not_found": _("This conversation does not exist any more."),
+    "run_active": _("This conversation is already being answered. Wait for the answer, or stop it."),
+    "wait": _("That was too much at once. Try again in {duration}."),
+    "too_large": _("This message is too long."),
+    "unavailable": _("The server cannot take this now. Your message is kept; try again in a moment."),
+    "refused": _("The server did not take this message: {reason}"),
+}

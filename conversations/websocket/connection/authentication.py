@@ -1,0 +1,77 @@
+"""Who is calling on a WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest, parse_cookie
+from django.http.request import split_domain_port, validate_host
+
+from accounts.models import ApiToken, User
+from conversations.runner.revocation import Authentication
+
+SUBPROTOCOL = "chatsite.v1"
+BEARER = "bearer."
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a handshake carries: an API token, or the key of a session and the origin of the page that asks."""
+
+    token: str | None
+    session_key: str | None
+    origin: str | None
+
+    @property
+    def from_foreign_page(self) -> bool:
+        """A browser sends a session's cookie for whatever page asks: it counts only for pages of this site.
+        A token is no cookie, and needs no such check."""
+        return self.token is None and self.session_key is not None and not _is_ours(self.origin or "")
+
+
+def credentials_of(scope: Mapping[str, Any]) -> Credentials:
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    token = _bearer(headers.get(b"authorization", "")) or _offered(scope.get("subprotocols", ()))
+    return Credentials(token, _session_key(headers.get(b"cookie", "")), headers.get(b"origin"))
+
+
+def authenticate(credentials: Credentials) -> tuple[User, Authentication] | None:
+    """The active user that the credentials are of, and what lets them in. Reads the database."""
+    if credentials.token is not None:
+        token = ApiToken.objects.find(credentials.token)
+        return (token.user, Authentication(token.user_id, token.user.password, token_id=token.pk)) if token else None
+    if credentials.session_key is None:
+        return None
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(credentials.session_key)
+    user = get_user(request)
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    return user, Authentication(user.pk, user.password, session_key=request.session.session_key)
+
+
+def _bearer(header: str) -> str | None:
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _offered(subprotocols: Iterable[str]) -> str | None:
+    return next((name.removeprefix(BEARER) for name in subprotocols if name.startswith(BEARER)), None)
+
+
+def _session_key(header: str) -> str | None:
+    return parse_cookie(header).get(settings.SESSION_COOKIE_NAME) or None
+
+
+def _is_ours(origin: str) -> bool:
+    try:
+        domain, _ = split_domain_port(urlsplit(origin).netloc.lower())
+    except ValueError:
+        return False
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)

@@ -1,0 +1,17 @@
+"""Methods that list the models and tools a person may use."""
+
+from __future__ import annotations
+
+from conversations.websocket.methods.caller import Caller, Reply, method
+from conversations.websocket.protocol import objects, requests
+
+
+@method("models.list", requests.Nothing)
+async def list_models(caller: Caller, params: requests.Nothing, reply: Reply) -> None:
+    catalog = caller.runner.catalog
+    reply({"models": [objects.model_object(e, default=e is catalog.default) for e in catalog.entries]})
+
+
+@method("tools.list", requests.Nothing)
+async def list_tools(caller: Caller, params: requests.Nothing, reply: Reply) -> None:
+    reply({"tools": [objects.tool_object(tool) for tool in caller.tools]})

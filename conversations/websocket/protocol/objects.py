@@ -1,0 +1,234 @@
+"""Rows and live runs as the objects of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from conversations.models import Conversation, Message, Project
+from conversations.providers.catalog import CatalogEntry
+from conversations.queries.branches import BranchMessage, BranchPage
+from conversations.queries.step_text import StepText
+from conversations.queries.stored_runs import live_step
+from conversations.runs.live import LiveRun, LiveStep, answer_text
+from tools.types import Tool
+
+PAGE_BYTES = 900_000
+"""What a frame may hold beside its envelope."""
+QUESTION_PARTS = (Message.TEXT_LENGTH, 100_000, 50_000)
+"""Characters of a question that a frame shows; the next one where it does not fit otherwise."""
+STEP_PARTS = (100_000, 20_000, 4_000, 500, 0)
+"""Characters of a step that a page shows; the next one where a single message is still over PAGE_BYTES."""
+
+
+def moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _id(value: UUID | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def conversation_summary(conversation: Conversation, run_id: str | None) -> dict[str, Any]:
+    """A conversation as lists show it: without its system_prompt."""
+    return {
+        "id": str(conversation.pk),
+        "title": conversation.title,
+        "model": conversation.model or None,
+        "project_id": _id(conversation.project_id),
+        "temperature": conversation.temperature,
+        "max_tokens": conversation.max_tokens,
+        "thinking_enabled": conversation.thinking_enabled,
+        "tools": conversation.tools,
+        "pinned": conversation.pinned,
+        "archived": conversation.archived,
+        "leaf_message_id": _id(conversation.leaf_id),
+        "created_at": moment(conversation.created_at),
+        "updated_at": moment(conversation.updated_at),
+        "run_id": run_id,
+    }
+
+
+def conversation_object(conversation: Conversation, run_id: str | None) -> dict[str, Any]:
+    return conversation_summary(conversation, run_id) | {"system_prompt": conversation.system_prompt}
+
+
+def run_object(run: LiveRun) -> dict[str, Any]:
+    identity = run.identity
+    return {
+        "id": identity.run_id,
+        "conversation_id": identity.conversation_id,
+        "message_id": identity.message_id,
+        "user_message_id": identity.user_message_id,
+        "status": run.outcome.status if run.outcome else "running",
+        "model": identity.model,
+        "started_at": moment(identity.started_at),
+    }
+
+
+def project_object(project: Project) -> dict[str, Any]:
+    return {
+        "id": str(project.pk),
+        "name": project.name,
+        "instructions": project.instructions,
+        "created_at": moment(project.created_at),
+    }
+
+
+def model_object(entry: CatalogEntry, *, default: bool) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "label": entry.label,
+        "provider": entry.provider,
+        "default": default,
+        "context_window": entry.context_window,
+        "tools": entry.tools,
+        "vision": entry.vision,
+        "thinking": entry.thinking,
+    }
+
+
+def tool_object(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+        "category": tool.category,
+        "read_only": tool.read_only,
+        "policy": "allow",
+    }
+
+
+def step_object(step: LiveStep, text: str | None) -> dict[str, Any]:
+    """A step without the ids of its run; with `text` None, without what it says."""
+    shown: dict[str, Any] = {"id": f"step-{step.index}", "index": step.index, "type": step.type}
+    match step.type:
+        case "thinking":
+            shown |= {"content": text, "duration": step.duration}
+        case "text":
+            shown["content"] = text
+        case "tool_call":
+            shown |= {"id_ref": step.id_ref, "name": step.name, "arguments": text, "status": step.status}
+            shown |= {"progress": step.progress, "approval": None}
+        case "tool_result":
+            shown |= {"id_ref": step.id_ref, "name": step.name, "content": text, "success": step.success}
+            shown |= {"skipped": step.skipped, "execution_time": step.execution_time}
+    if text is None:
+        shown.pop("content", None)
+        shown.pop("arguments", None)
+    return shown
+
+
+def message_object(shown: BranchMessage, live: LiveRun | None, part: int) -> dict[str, Any]:
+    """A message with at most `part` characters of each text. A live run's steps are newer than what is stored of it."""
+    message = shown.message
+    if message.role == Message.Role.USER:
+        return _question(message, shown.siblings, part)
+    is_live = live is not None and live.identity.message_id == str(message.pk)
+    steps = live.in_order() if live is not None and is_live else [live_step(step) for step in shown.steps]
+    text = answer_text(steps) if is_live else message.text
+    return _message(message, shown.siblings, text[:part], steps, part)
+
+
+def question_object(message: Message, siblings: Sequence[str]) -> dict[str, Any]:
+    """A question, cut where it would not fit into a frame."""
+    shown = _question(message, siblings, QUESTION_PARTS[0])
+    return shown if len(orjson.dumps(shown)) <= PAGE_BYTES else _question(message, siblings, QUESTION_PARTS[1])
+
+
+def _question(message: Message, siblings: Sequence[str], part: int) -> dict[str, Any]:
+    shown = _message(message, siblings, message.text[:part], [], part)
+    return shown if len(message.text) <= part else shown | {"truncated": True}
+
+
+def _message(
+    message: Message, siblings: Sequence[str], text: str, steps: Sequence[LiveStep], part: int
+) -> dict[str, Any]:
+    return {
+        "id": str(message.pk),
+        "conversation_id": str(message.conversation_id),
+        "parent_id": _id(message.parent_id),
+        "role": message.role,
+        "status": message.status,
+        "model": message.model or None,
+        "created_at": moment(message.created_at),
+        "token_count": message.token_count,
+        "siblings": list(siblings),
+        "rating": message.rating,
+        "attachments": [],
+        "content": {
+            "text": text,
+            "tool_calls": _tool_calls(steps, part),
+            "steps": [_stored_step(message, step, part) for step in steps],
+        },
+    }
+
+
+def _stored_step(message: Message, step: LiveStep, part: int) -> dict[str, Any]:
+    shown = {"message_id": str(message.pk), **step_object(step, step.text[:part])}
+    if step.size > part:
+        shown["truncated"] = True
+    return shown
+
+
+def _tool_calls(steps: Sequence[LiveStep], part: int) -> list[dict[str, Any]]:
+    results = {step.id_ref: step for step in steps if step.type == "tool_result"}
+    return [_tool_call(step, results.get(step.id_ref), part) for step in steps if step.type == "tool_call"]
+
+
+def _tool_call(call: LiveStep, result: LiveStep | None, part: int) -> dict[str, Any]:
+    return {
+        "id": call.id_ref,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.text[:part]},
+        "result": result.text[:part] if result else None,
+        "success": result.success if result else None,
+        "skipped": result.skipped if result else False,
+        "execution_time": result.execution_time if result else None,
+    }
+
+
+def page_objects(page: BranchPage, live: LiveRun | None, beside: int) -> tuple[list[dict[str, Any]], str | None]:
+    """The newest messages of a page that fit into a frame, oldest first, and the cursor to those before.
+
+    `beside`: bytes of what else is in the frame.
+    """
+    shown: list[dict[str, Any]] = []
+    room = PAGE_BYTES - beside
+    for branch_message in reversed(page.messages):
+        message = _whole(branch_message, live) if shown else _cut(branch_message, live, room)
+        room -= len(orjson.dumps(message))
+        if room < 0 and shown:
+            return shown[::-1], shown[-1]["id"]
+        shown.append(message)
+    return shown[::-1], page.previous_cursor
+
+
+def _parts(shown: BranchMessage) -> tuple[int, ...]:
+    return QUESTION_PARTS if shown.message.role == Message.Role.USER else STEP_PARTS
+
+
+def _whole(shown: BranchMessage, live: LiveRun | None) -> dict[str, Any]:
+    return message_object(shown, live, _parts(shown)[0])
+
+
+def _cut(shown: BranchMessage, live: LiveRun | None, room: int) -> dict[str, Any]:
+    """The message with as much of its texts as fits into `room` bytes."""
+    for part in _parts(shown):
+        message = message_object(shown, live, part)
+        if len(orjson.dumps(message)) <= room:
+            break
+    return message
+
+
+def step_text_object(found: StepText, offset: int) -> dict[str, Any]:
+    """As much of it as fits into a frame."""
+    text = found.text
+    while len(orjson.dumps(text)) > PAGE_BYTES:
+        text = text[: len(text) // 2]
+    end = offset + len(text)
+    return {"text": text, "next_offset": end if end < found.size else None}

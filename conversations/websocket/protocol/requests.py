@@ -1,0 +1,230 @@
+"""The params of every method, checked."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from conversations.errors import InvalidParams, NotFound
+from conversations.models import Conversation, Message, Project
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("expected text without NUL")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("expected text without lone surrogates") from None
+    return text
+
+
+NAME_LENGTH = 200
+PROMPT_LENGTH = 100_000
+"""Characters of a system prompt, or of a project's instructions, at most."""
+COMMENT_LENGTH = 10_000
+PAGE_ROWS = 200
+TOOL_NAMES = 1000
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
+Prompt = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH), AfterValidator(_storable)]
+Title = Annotated[str, StringConstraints(max_length=Conversation.TITLE_LENGTH), AfterValidator(_storable)]
+Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS)]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected some text")
+    return text
+
+
+MessageText = Annotated[
+    str, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+]
+
+
+class Params(BaseModel):
+    """Unknown params are an error; nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NamedFunction(Params):
+    name: Name
+
+
+class ForcedFunction(Params):
+    type: Literal["function"]
+    function: NamedFunction
+
+
+ToolChoice = Literal["auto", "none", "required"] | ForcedFunction
+
+
+class ConversationFields(Params):
+    title: Title = ""
+    model: Name | None = None
+    project_id: Name | None = None
+    system_prompt: Prompt = ""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
+    thinking_enabled: bool = True
+    tools: Annotated[list[Name], Field(max_length=TOOL_NAMES)] | None = None
+
+
+class ConversationCreate(ConversationFields):
+    request_id: Name | None = None
+
+
+class ConversationUpdate(ConversationFields):
+    """Only what is given is changed."""
+
+    conversation_id: Name
+    pinned: bool = False
+    archived: bool = False
+
+
+class ConversationDelete(Params):
+    conversation_id: Name
+
+
+class ConversationList(Params):
+    query: Title | None = None
+    project_id: Name | None = None
+    archived: bool = False
+    pinned: bool | None = None
+    cursor: Name | None = None
+    limit: Limit = 50
+
+
+class ConversationGet(Params):
+    conversation_id: Name
+    before: Name | None = None
+    limit: Limit = 50
+
+
+class ConversationSubscribe(Params):
+    conversation_id: Name
+    run_id: Name | None = None
+
+
+class ConversationUnsubscribe(Params):
+    conversation_id: Name
+
+
+class Answering(Params):
+    """How an answer is to be made."""
+
+    model: Name | None = None
+    tool_choice: ToolChoice | None = None
+    tools_enabled: bool = True
+    request_id: Name | None = None
+
+
+class MessageSend(Answering):
+    text: MessageText
+    conversation_id: Name | None = None
+    parent_id: Name | None = None
+    project_id: Name | None = None
+    attachments: Annotated[list[Name], Field(max_length=0)] = []
+
+
+class MessageEdit(Answering):
+    message_id: Name
+    text: MessageText
+
+
+class MessageRegenerate(Answering):
+    message_id: Name
+
+
+class MessageSelect(Params):
+    message_id: Name
+
+
+class MessageRate(Params):
+    message_id: Name
+    rating: Annotated[int, Field(ge=-1, le=1)]  # not Literal, which takes true for 1
+    comment: Annotated[str, StringConstraints(max_length=COMMENT_LENGTH), AfterValidator(_storable)] | None = None
+
+
+class StepGet(Params):
+    message_id: Name
+    id: Annotated[Name, StringConstraints(pattern=r"^step-[0-9]{1,9}$")]
+    field: Literal["content", "arguments"] | None = None
+    offset: Annotated[int, Field(ge=0, lt=2_147_483_647)] = 0  # databases count from 1
+    limit: Annotated[int, Field(ge=1, le=200_000)] = 200_000
+
+
+class RunCancel(Params):
+    run_id: Name
+
+
+class ProjectCreate(Params):
+    name: Annotated[
+        str, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+    ]
+    instructions: Prompt = ""
+
+
+class ProjectList(Params):
+    cursor: Name | None = None
+    limit: Limit = 50
+
+
+class FlowStart(Params):
+    window: Annotated[int, Field(ge=16_384, le=4_194_304)]
+
+
+class FlowAck(Params):
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Nothing(Params):
+    pass
+
+
+def check(kind: type[Params], params: object) -> Params:
+    """Raises InvalidParams, which names each wrong field."""
+    if not isinstance(params, dict):
+        raise InvalidParams({"params": "expected an object"})
+    try:
+        return kind.model_validate(params)
+    except ValidationError as error:
+        faults: dict[str, str] = {}
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_FAULTS]:
+            faults.setdefault(_place(fault["loc"]), fault["msg"].removeprefix("Value error, "))
+        raise InvalidParams(faults) from error
+
+
+def check_text(**fields: object) -> None:
+    """Raises InvalidParams, which names those that are text with a NUL or a lone surrogate."""
+    faults: dict[str, str] = {}
+    for name, value in fields.items():
+        try:
+            _storable(value if isinstance(value, str) else "")
+        except ValueError as error:
+            faults[name] = str(error)
+    if faults:
+        raise InvalidParams(faults)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """A field's name; one that the client made up is given back as far as it can be shown."""
+    name = ".".join(str(part) for part in location if part not in _UNION_TAGS)
+    return name[:100].encode(errors="replace").decode().replace("\0", "?") or "params"
+
+
+_MOST_FAULTS = 20
+_UNION_TAGS = frozenset({"ForcedFunction", "literal['auto','none','required']"})
+
+
+def to_uuid(value: str, what: str) -> uuid.UUID:
+    """Ids are opaque to clients: one that is not ours is simply not found."""
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        raise NotFound(what) from None
