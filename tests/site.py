@@ -105,7 +105,7 @@ def _pages() -> Any:
 
 @asynccontextmanager
 async def running_site(model: ModelServer | None = None, **settings: Any) -> AsyncIterator[Site]:
-    """Serves with the model server, or with the demonstration; `settings` override the product's."""
+    """Serves with the model server, or with the demo model; `settings` override the product's."""
     chosen = {"LLM_BASE_URL": model.base_url, "LLM_MODELS": (MODEL,), "LLM_RETRIES": 0} if model else {}
     with override_settings(**{"SHUTDOWN_GRACE": 0.1, "RUN_HEARTBEAT": 1.0, **chosen, **settings}):
         lifespan = Lifespan()

@@ -1,4 +1,4 @@
-"""The built-in demonstration: an OpenAI-compatible endpoint without a model behind it, for when none is configured."""
+"""The built-in demo model: an OpenAI-compatible server that answers by fixed rules while no model is configured."""
 
 from django.utils.translation import gettext_noop as _
 
@@ -10,4 +10,4 @@ SUGGESTIONS = (
     _("Show me what your Markdown can do"),
     _("List the files of this conversation"),
 )
-"""Questions for an empty page, each of which shows something else of the product; also in every language it speaks."""
+"""Questions that an empty chat offers. The demo model understands them in English and Chinese."""

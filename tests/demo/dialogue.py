@@ -1,4 +1,4 @@
-"""A conversation with the demonstration over real HTTP, with the real client and the real tools."""
+"""A conversation with the demo model over real HTTP, with the real client and the real tools."""
 
 from __future__ import annotations
 

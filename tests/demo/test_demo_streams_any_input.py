@@ -1,127 +1,87 @@
-"""Whatever is asked, after whatever history: a stream that a strict reader takes."""
+"""Whatever is asked, after whatever history: a stream that a strict reader accepts."""
 
 import json
+from itertools import chain
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversations.demo.brain import Prompt, Reply, plan_reply
-from conversations.demo.wire import DONE, Answer, split_tokens
-from conversations.demo.wishes import Wish
-from conversations.llm.types import ChatMessage, FunctionCall, FunctionDefinition
+from conversations.demo.intents import Intent
+from conversations.demo.replies import Reply, make_reply
+from conversations.demo.request import ChatCompletionRequest
+from conversations.demo.streaming import completion_events
+from tests.demo.histories import TOOLS, asked, called, request_of
+from tests.hostile import HOSTILE
 
-NAMES = ("calculator", "current_time", "read_file", "write_file", "list_files", "other")
 WORDS = (
-    "what is",
-    "2 * 3",
-    "time in",
-    "Tokyo",
-    "read",
-    "write",
-    "to",
-    "a.txt",
-    "it back",
-    "list files",
-    "多少",
-    "-",
-    "(",
-    "!",
+    *("what is", "2 * 3", "time in", "Tokyo", "read", "write", "to", "a.txt", "it back", "list files", "Markdown"),
+    *("多少", "几点", "写", "把", "-", "(", "!", "{", "`"),
 )
 
-texts = st.text() | st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
-calls = st.builds(
-    FunctionCall, id=st.text(min_size=1), name=st.sampled_from(NAMES), arguments=st.text() | st.just("{}")
+questions = st.text() | st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join) | st.sampled_from(HOSTILE)
+fields = st.sampled_from(["success", "result", "error", "content", "entries", "path", "time"])
+values = st.recursive(st.none() | st.booleans() | st.text(), lambda inner: st.dictionaries(fields, inner), max_leaves=5)
+results = st.text() | values.map(json.dumps)
+rounds = st.builds(
+    lambda name, arguments, results: called(name, arguments, *results),
+    st.sampled_from([*TOOLS, "other"]),
+    st.text() | st.just("{}"),
+    st.lists(results, min_size=1, max_size=2),
 )
-results = st.text() | st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["success", "result", "error", "content", "entries", "path", "time"]), inner, max_size=4
-        )
-    ),
-).map(json.dumps)
-messages = st.builds(
-    ChatMessage,
-    role=st.sampled_from(["system", "user", "assistant", "tool"]),
-    content=texts | results,
-    tool_calls=st.lists(calls, max_size=3).map(tuple),
-    tool_call_id=st.none() | st.text(),
-)
-functions = st.lists(st.sampled_from(NAMES), unique=True).map(
-    lambda names: {name: FunctionDefinition(name, "", {"type": "object"}) for name in names}
-)
+histories = st.builds(lambda question, *rounds: [asked(question), *chain(*rounds)], questions, rounds, rounds)
+histories |= questions.map(lambda question: [asked(question)])
+tool_names = st.lists(st.sampled_from([*TOOLS, "other"]), unique=True)
 
 
-def read(answer: Answer) -> dict[str, Any]:
-    """What a client makes of the stream; refuses what is not in order."""
-    *events, done = answer.events(include_usage=True)
-    assert done == DONE
-    chunks = [orjson.loads(event.removeprefix(b"data: ").removesuffix(b"\n\n")) for event in events]
-    told: dict[str, Any] = {"content": "", "reasoning_content": "", "calls": []}
-    for place, chunk in enumerate(chunks[:-1]):
-        choice = chunk["choices"][0]
-        assert (choice["finish_reason"] is not None) == (place == len(chunks) - 2)
+def read(reply: Reply, request: ChatCompletionRequest) -> dict[str, Any]:
+    """Returns what the stream says, and asserts that it is in order."""
+    *events, done = completion_events(reply, request)
+    assert done == b"data: [DONE]\n\n"
+    *chunks, last = [orjson.loads(event.removeprefix(b"data: ").removesuffix(b"\n\n")) for event in events]
+    said: dict[str, Any] = {"content": "", "reasoning_content": "", "calls": [], "usage": last["usage"]}
+    for index, chunk in enumerate(chunks):
+        [choice] = chunk["choices"]
+        assert (choice["finish_reason"] is not None) == (index == len(chunks) - 1)
         for field in ("content", "reasoning_content"):
-            told[field] += choice["delta"].get(field) or ""
+            said[field] += choice["delta"].get(field) or ""
         for fragment in choice["delta"].get("tool_calls", ()):
             if "id" in fragment:
-                assert fragment["index"] == len(told["calls"])
-                told["calls"].append({"id": fragment["id"], "name": fragment["function"]["name"], "arguments": ""})
-            told["calls"][fragment["index"]]["arguments"] += fragment["function"]["arguments"]
-    told["finish_reason"] = chunks[-2]["choices"][0]["finish_reason"]
-    told["usage"] = chunks[-1]["usage"]
-    return told
+                assert fragment["index"] == len(said["calls"])
+                said["calls"].append({"name": fragment["function"]["name"], "arguments": ""})
+            said["calls"][fragment["index"]]["arguments"] += fragment["function"]["arguments"]
+    said["finish_reason"] = chunks[-1]["choices"][0]["finish_reason"]
+    return said
 
 
-@given(st.text())
-def test_tokens_joined_are_the_text(text: str) -> None:
-    assert "".join(split_tokens(text)) == text
-
-
-@given(history=st.lists(messages, max_size=6), question=texts, offered=functions, may_call=st.booleans())
-def test_any_history_gives_a_whole_stream(
-    history: list[ChatMessage], question: str, offered: dict[str, FunctionDefinition], may_call: bool
-) -> None:
-    reply = plan_reply(Prompt([*history, ChatMessage("user", question)], offered, may_call=may_call))
-    told = read(Answer(reply, prompt_tokens=1))
-    assert told["content"] == reply.text
-    assert told["reasoning_content"] == reply.thinking
-    assert [call["name"] for call in told["calls"]] == [call.tool for call in reply.calls]
-    assert all(isinstance(json.loads(call["arguments"]), dict) for call in told["calls"])
-    assert told["finish_reason"] == ("tool_calls" if reply.calls else "stop")
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(history=histories, tools=tool_names)
+def test_any_history_gives_a_whole_stream(history: list[dict[str, Any]], tools: list[str]) -> None:
+    request = request_of(history, tools=tools)
+    reply = make_reply(request)
+    said = read(reply, request)
+    assert said["content"] == reply.text
+    assert said["reasoning_content"] == reply.thinking
+    assert [Intent(call["name"], json.loads(call["arguments"])) for call in said["calls"]] == list(reply.calls)
+    assert said["finish_reason"] == ("tool_calls" if reply.calls else "stop")
     assert bool(reply.text) != bool(reply.calls)
 
 
-@given(history=st.lists(messages, max_size=6), offered=functions)
-def test_a_history_without_any_question_is_answered_too(
-    history: list[ChatMessage], offered: dict[str, FunctionDefinition]
-) -> None:
-    assert plan_reply(Prompt(history, offered)) != Reply()
-
-
-@given(texts, st.integers(min_value=1, max_value=60))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(questions, st.integers(min_value=1, max_value=60))
 def test_a_limit_cuts_the_answer_after_that_many_tokens(question: str, limit: int) -> None:
-    reply = plan_reply(Prompt([ChatMessage("user", question)]))
-    whole, cut = Answer(reply, prompt_tokens=7), Answer(reply, prompt_tokens=7, token_limit=limit)
-    tokens = read(whole)["usage"]["completion_tokens"]
-    told = read(cut)
-    assert told["usage"]["completion_tokens"] == min(tokens, limit)
-    assert told["finish_reason"] == ("length" if limit < tokens else "stop")
-    assert reply.text.startswith(told["content"])
+    whole, cut = request_of([asked(question)]), request_of([asked(question)], max_tokens=limit)
+    reply = make_reply(whole)
+    tokens = read(reply, whole)["usage"]["completion_tokens"]
+    said = read(reply, cut)
+    assert said["usage"]["completion_tokens"] == min(tokens, limit)
+    assert reply.text.startswith(said["content"])
+    if limit < tokens:
+        assert said["finish_reason"] == "length"
 
 
-def test_the_whole_answer_and_its_stream_say_the_same() -> None:
-    reply = Reply("thought", "", (Wish("a", {"x": "1"}), Wish("b", {})))
-    answer = Answer(reply, prompt_tokens=3)
-    told, body = read(answer), orjson.loads(answer.body())
-    message = body["choices"][0]["message"]
-    assert message["reasoning_content"] == told["reasoning_content"] == "thought"
-    assert message["content"] is None
-    assert [call["function"] for call in message["tool_calls"]] == [
-        {"name": call["name"], "arguments": call["arguments"]} for call in told["calls"]
-    ]
-    assert body["usage"] == told["usage"]
-    assert body["usage"]["completion_tokens_details"]["reasoning_tokens"] == len(split_tokens("thought"))
+def test_a_huge_question_is_answered() -> None:
+    for part in ("(", "a", "1 + ", "a.", "写", "what is the ", '"', "`", "\n"):
+        request = request_of([asked(part * (200_000 // len(part)))])
+        assert read(make_reply(request), request)["finish_reason"] in ("stop", "tool_calls")

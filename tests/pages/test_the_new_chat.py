@@ -8,7 +8,7 @@ from pytest_django import Settings
 from conversations.demo import SUGGESTIONS
 
 
-def test_it_offers_four_things_that_work_with_the_demonstration(member: Client) -> None:
+def test_it_offers_four_things_that_work_with_the_demo_model(member: Client) -> None:
     page = member.get("/").content.decode()
     assert page.count("data-suggestion") == len(SUGGESTIONS) == 4
     assert all(escape(suggestion) in page for suggestion in SUGGESTIONS)
