@@ -40,10 +40,10 @@ class Cost:
     bytes: float | None
 
 
-Scenario = Callable[[store.Asked, int], Cost]
+Scenario = Callable[[store.StoredQuestion, int], Cost]
 
 
-def growing(asked: store.Asked, tokens: int) -> Iterator[LiveRun]:
+def growing(asked: store.StoredQuestion, tokens: int) -> Iterator[LiveRun]:
     """The live run after each token."""
     run = LiveRun(identity_of(asked.run))
     run.apply(StepStarted(index=0, iteration=1, type="text"))
@@ -52,7 +52,7 @@ def growing(asked: store.Asked, tokens: int) -> Iterator[LiveRun]:
         yield run
 
 
-def tell(asked: store.Asked, tokens: int) -> Cost:
+def tell(asked: store.StoredQuestion, tokens: int) -> Cost:
     """Every token at once, to one who follows from the beginning."""
     size, cursor = 0, None
     begun = time.process_time()
@@ -62,7 +62,7 @@ def tell(asked: store.Asked, tokens: int) -> Cost:
     return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
 
 
-def tell_late(asked: store.Asked, tokens: int) -> Cost:
+def tell_late(asked: store.StoredQuestion, tokens: int) -> Cost:
     """The whole, to one who comes when it is there."""
     *_, run = growing(asked, tokens)
     begun = time.process_time()
@@ -70,7 +70,7 @@ def tell_late(asked: store.Asked, tokens: int) -> Cost:
     return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
 
 
-def keep(asked: store.Asked, tokens: int) -> Cost:
+def keep(asked: store.StoredQuestion, tokens: int) -> Cost:
     """Each second's tokens stored, committed."""
     lease = store.Lease(run_id=asked.run.pk, user_id=asked.run.user_id, owner=POLICY.owner, attempt=asked.run.attempt)
     used, cursor = 0.0, None
@@ -79,7 +79,7 @@ def keep(asked: store.Asked, tokens: int) -> Cost:
         if number % TOKENS_PER_SECOND == 0:
             begun = time.process_time()
             with transaction.atomic():
-                store.save_steps(lease=lease, message_id=asked.message.pk, checkpoint=take_checkpoint(cursor))
+                store.save_progress([store.Progress(lease, asked.message.pk, take_checkpoint(cursor))])
             used += time.process_time() - begun
     return Cost(used / tokens * 1e6, None)
 
@@ -94,7 +94,7 @@ def measured(scenario: Scenario, user: User, tokens: int, rounds: int) -> Cost:
 
 
 @transaction.atomic
-def ask(user: User) -> store.Asked:
+def ask(user: User) -> store.StoredQuestion:
     return store.ask(question=store.NewQuestion(uuid.uuid4().hex), options=store.RunOptions(user.pk), policy=POLICY)
 
 

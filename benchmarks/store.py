@@ -75,7 +75,7 @@ def questions(user: User, at_once: int) -> list[Operation]:
     return [partial(ask, user.pk) for _ in range(at_once)]
 
 
-def ask(user_id: int) -> store.Asked:
+def ask(user_id: int) -> store.StoredQuestion:
     question = store.NewQuestion("What is the time?")
     return store.ask(question=question, options=store.RunOptions(user_id), policy=POLICY)
 
@@ -90,7 +90,7 @@ def begin_answer(user_id: int) -> store.Progress:
     """Stores a run and the beginning of its step; what comes next."""
     run = ask(user_id).run
     lease = store.Lease(run_id=run.pk, user_id=user_id, owner=POLICY.owner, attempt=run.attempt)
-    store.save_steps(lease=lease, message_id=run.message_id, checkpoint=checkpoint(is_new=True))
+    store.save_progress([store.Progress(lease, run.message_id, checkpoint(is_new=True))])
     return store.Progress(lease, run.message_id, checkpoint(is_new=False))
 
 
@@ -111,7 +111,7 @@ async def run(report: Report, sizes: list[int], rounds: int) -> None:
         return await database_sync_to_async(operation)()
 
     async def with_others(progress: store.Progress) -> object:
-        return await writer.submit_joint(store.save_progress, progress)
+        return await writer.submit_batched(store.save_progress, progress)
 
     async def measured(make: Callable[[User, int], list[T]], at_once: int, keep: Store[T]) -> Cost:
         batches = await asyncio.to_thread(lambda: [make(user, at_once) for _ in range(rounds)])

@@ -22,7 +22,7 @@ from conversations.demo import DEMO_MODEL_NAME
 from conversations.llm.client import ModelClient
 from conversations.models import Run
 from conversations.providers.catalog import CatalogEntry, ModelCatalog, configured_entries, demo_entry
-from conversations.runner.adaptive_delay import Pace
+from conversations.runner.adaptive_delay import AdaptiveDelay
 from conversations.runner.cluster.inbox import Inbox
 from conversations.runner.dependencies import RunDependencies, RunLimits
 from conversations.runner.runner import Runner, RunnerLimits
@@ -65,8 +65,8 @@ class Lifespan:
         await self._closing.aclose()
 
     async def _start(self) -> Runner:
-        pace = Pace()
-        readers, client = Readers(), ModelClient(read_pause=lambda: pace.pause)
+        adaptive_delay = AdaptiveDelay()
+        readers, client = Readers(), ModelClient(read_pause=lambda: adaptive_delay.pause)
         dependencies = RunDependencies(
             writer=Writer(),
             readers=readers,
@@ -90,7 +90,13 @@ class Lifespan:
             shutdown_grace=settings.SHUTDOWN_GRACE,
         )
         inbox = await self._open_inbox()
-        runner = Runner(dependencies=dependencies, subscribers=Subscribers(), pace=pace, limits=limits, inbox=inbox)
+        runner = Runner(
+            dependencies=dependencies,
+            subscribers=Subscribers(),
+            adaptive_delay=adaptive_delay,
+            limits=limits,
+            inbox=inbox,
+        )
         await self._begin(runner)
         return runner
 
@@ -100,8 +106,8 @@ class Lifespan:
         is_ours = await runner.readers.run(lock.take)
         if not is_ours:
             logger.error(NOT_ALONE)
-        elif runner.is_alone and connection.vendor == "sqlite":  # the file is in use by this process alone
-            await runner.go_on_with_abandoned()
+        elif runner.is_single_process and connection.vendor == "sqlite":  # the file is in use by this process alone
+            await runner.take_over_all_runs()
         runner.start()
         self._closing.push_async_callback(lambda: runner.stop(self._grace))
         watching = asyncio.create_task(self._watch(lock, runner, is_ours))

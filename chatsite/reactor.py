@@ -15,7 +15,7 @@ from typing import Any
 from django.utils.autoreload import file_changed
 
 from chatsite.lifespan import Lifespan, report
-from conversations.websocket.protocol.frames import FRAME_BYTES
+from conversations.websocket.protocol.frames import MAX_FRAME_BYTES
 
 DRAINING = "draining"
 RELOAD_PATIENCE = 20.0
@@ -33,7 +33,7 @@ def follow_daphne(lifespan: Lifespan) -> None:
 
     # A frame that is too large closes the connection with 1009, as the protocol says, not without a word.
     WebSocketProtocol.failByDrop = False
-    WebSocketProtocol.maxFramePayloadSize = WebSocketProtocol.maxMessagePayloadSize = FRAME_BYTES
+    WebSocketProtocol.maxFramePayloadSize = WebSocketProtocol.maxMessagePayloadSize = MAX_FRAME_BYTES
     Reactor(installed, lifespan).follow()
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+RESTARTING = "The server is restarting. Please try again in a moment."
+
 
 class RequestError(Exception):
     """An expected no. Its text is a sentence for the person."""

@@ -1,4 +1,4 @@
-"""Operations on the database that a thread carries out for the event loop, and how a group of them is carried out."""
+"""Functions that a database thread calls on behalf of the event loop, and how the results get back to it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 A = TypeVar("A")
 T = TypeVar("T")
 
-Joint = Callable[[Sequence[A]], Sequence[T | Exception]]
-"""An operation for many arguments at once: gives for each its value, or the error that it is to be refused with."""
+BatchOperation = Callable[[Sequence[A]], Sequence[T | Exception]]
+"""Handles many arguments at once: returns for each its result, or the error that its caller is to get."""
 
 logger = logging.getLogger(__name__)
 
-# PostgreSQL counts these as operational, but repeating does not help: a limit of its own, and its statement_timeout
+# PostgreSQL reports these as operational errors, but repeating the statement does not help.
 PROGRAM_LIMIT_EXCEEDED = "54"
 QUERY_CANCELED = "57014"
 
 
 class Failure:
-    """In the place of an outcome: what is to be raised where that is awaited."""
+    """Takes the place of a result: `error` is raised where the result is awaited."""
 
     __slots__ = ("error",)
 
@@ -38,90 +38,87 @@ class Failure:
 
 @dataclass(slots=True, eq=False)
 class Job(Generic[T]):
-    """An operation that somebody waits for. `joint`: what it is one of many of, and its argument."""
+    """A function to call, and the future of the event loop that gets its result.
+
+    `deadline` is on the monotonic clock. `batch` is the batch operation that `function` calls with one argument, and
+    that argument; None for a function of its own.
+    """
 
     function: Callable[[], T]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[T]
-    deadline: float = float("inf")
-    joint: tuple[Joint[Any, T], Any] | None = None
+    deadline: float
+    batch: tuple[BatchOperation[Any, T], Any] | None
 
     @classmethod
-    def of(cls, function: Callable[[], T], patience: float = float("inf")) -> Job[T]:
+    def create(
+        cls,
+        function: Callable[[], T],
+        *,
+        timeout: float = float("inf"),
+        batch: tuple[BatchOperation[Any, T], Any] | None = None,
+    ) -> Job[T]:
+        """`timeout` is in seconds. Call it in the event loop that awaits the result."""
         loop = asyncio.get_running_loop()
-        return cls(function, loop, loop.create_future(), time.monotonic() + patience)
-
-    @classmethod
-    def of_many(cls, operation: Joint[A, T], argument: A) -> Job[T]:
-        job = cls.of(partial(_carry_out_alone, operation, argument))
-        job.joint = operation, argument
-        return job
+        return cls(function, loop, loop.create_future(), time.monotonic() + timeout, batch)
 
 
-def deliver(outcomes: Iterable[tuple[Job[Any], Any]]) -> None:
+def resolve(results: Iterable[tuple[Job[Any], Any]]) -> None:
+    """Sets the futures of the jobs in their event loops, one call per loop. A Failure becomes an exception."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-    for job, outcome in outcomes:
-        by_loop.setdefault(job.loop, []).append((job.future, outcome))
+    for job, result in results:
+        by_loop.setdefault(job.loop, []).append((job.future, result))
     for loop, settled in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_settle, settled)
+            loop.call_soon_threadsafe(_set_results, settled)
         except RuntimeError:
-            logger.debug("the event loop closed before its answer came")
+            logger.debug("the event loop closed before its result came")
 
 
-def _settle(outcomes: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, outcome in outcomes:
+def _set_results(results: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, result in results:
         if future.done():
             continue
-        if isinstance(outcome, Failure):
-            future.set_exception(outcome.error)
+        if isinstance(result, Failure):
+            future.set_exception(result.error)
         else:
-            future.set_result(outcome)
+            future.set_result(result)
 
 
-def carry_out_group(group: Sequence[Job[Any]]) -> list[tuple[Job[Any], Any]]:
-    """Each with its outcome. One that is refused leaves nothing behind, and takes no other along.
+def run_group(group: Sequence[Job[Any]]) -> list[tuple[Job[Any], Any]]:
+    """Runs the jobs in the open transaction, with a savepoint for each, and returns each with its result.
 
-    Raises an Error if the database cannot be used now.
+    A job that fails leaves nothing behind and does not affect the others. Adjacent jobs of one batch operation are one
+    call of it in one savepoint; if that call fails, each of them is run alone.
+    Raises a database Error if the database cannot be used now.
     """
-    outcomes: list[Any] = []
-    for _, adjacent in itertools.groupby(group, key=lambda job: job.joint[0] if job.joint else job):
+    results: list[Any] = []
+    for operation, adjacent in itertools.groupby(group, key=lambda job: job.batch[0] if job.batch else job):
         jobs = list(adjacent)
-        outcomes += (_carry_out_joint(jobs) if len(jobs) > 1 else None) or [_carry_out(job.function) for job in jobs]
-    return list(zip(group, outcomes, strict=True))
+        if len(jobs) > 1 and not isinstance(operation, Job):
+            outcome = _run(partial(operation, [job.batch[1] for job in jobs if job.batch]))
+            if not isinstance(outcome, Failure):
+                results += [Failure(each) if isinstance(each, Exception) else each for each in outcome]
+                continue
+        results += [_run(job.function) for job in jobs]
+    return list(zip(group, results, strict=True))
 
 
-def _carry_out_joint(jobs: Sequence[Job[Any]]) -> list[Any] | None:
-    """By one call of their operation; None if that was refused."""
-    (operation, _), *_ = joints = [job.joint for job in jobs if job.joint]
-    outcomes = _carry_out(partial(operation, [argument for _, argument in joints]))
-    if isinstance(outcomes, Failure):
-        return None
-    return [Failure(outcome) if isinstance(outcome, Exception) else outcome for outcome in outcomes]
-
-
-def _carry_out_alone(operation: Joint[A, T], argument: A) -> T:
-    [outcome] = operation([argument])
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
-
-
-def _carry_out(function: Callable[[], Any]) -> Any:
-    """What it gives, or a Failure, and then it has done nothing."""
+def _run(function: Callable[[], Any]) -> Any:
+    """Returns the function's result, or a Failure after its savepoint was rolled back."""
     try:
         with transaction.atomic():
             return function()
     except BaseException as error:
-        if connection.needs_rollback:  # not even the savepoint could be returned to, and a commit would do nothing
+        if connection.needs_rollback:  # the savepoint could not be rolled back: the whole transaction is lost
             raise OperationalError(f"the transaction broke off: {error}") from error
-        if isinstance(error, OperationalError | InterfaceError) and not _is_refusal(error):
+        if isinstance(error, OperationalError | InterfaceError) and not _is_fault_of_statement(error):
             raise
         return Failure(error)
 
 
-def _is_refusal(error: Error) -> bool:
-    """Whether the database objects to the statement itself, which repeating does not help."""
+def _is_fault_of_statement(error: Error) -> bool:
+    """Whether the database rejects the statement itself, so that repeating it does not help."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.OperationalError):
         return cause.sqlite_errorcode == sqlite3.SQLITE_ERROR

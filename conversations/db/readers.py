@@ -1,4 +1,4 @@
-"""Threads that read the database: nothing waits in the event loop, and no call waits behind another's slow work."""
+"""Threads that read the database: nothing waits in the event loop, and no call waits behind another's slow query."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
-from conversations.db.jobs import Failure, Job, deliver
+from conversations.db.jobs import Failure, Job, resolve
 from conversations.db.threads import DatabaseThreads, DatabaseUnavailable
 
 P = ParamSpec("P")
@@ -19,21 +19,21 @@ logger = logging.getLogger(__name__)
 
 
 class Readers(DatabaseThreads):
-    """Runs functions that read the database, several at once."""
+    """Calls functions that read the database, `size` of them at once."""
 
     def __init__(self, size: int = 4) -> None:
         super().__init__("reader", size)
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function returns or raises, but DatabaseUnavailable for a database that cannot be reached."""
-        return await self._enqueue(Job.of(partial(function, *args, **kwargs)))
+        """Returns or raises what the function does. Raises DatabaseUnavailable if the database cannot be reached."""
+        return await self._enqueue(Job.create(partial(function, *args, **kwargs)))
 
-    def _take(self, job: Job[Any]) -> None:
-        may_be_stale = connection.connection is not None
-        outcome = _read(job)
-        if may_be_stale and _is_unavailable(outcome):  # it was perhaps lost long ago, while nobody used it
-            outcome = _read(job)
-        deliver([(job, outcome)])
+    def _run(self, job: Job[Any]) -> None:
+        had_connection = connection.connection is not None
+        result = _read(job)
+        if had_connection and isinstance(result, Failure) and isinstance(result.error, DatabaseUnavailable):
+            result = _read(job)  # the connection may have been lost long ago, while nobody used it
+        resolve([(job, result)])
 
 
 def _read(job: Job[Any]) -> Any:
@@ -43,9 +43,5 @@ def _read(job: Job[Any]) -> Any:
         connection.close()
         logger.warning("reading failed: %s", error)
         return Failure(DatabaseUnavailable())
-    except BaseException as error:  # it is raised where it is awaited
+    except BaseException as error:  # raised where the result is awaited
         return Failure(error)
-
-
-def _is_unavailable(outcome: Any) -> bool:
-    return isinstance(outcome, Failure) and isinstance(outcome.error, DatabaseUnavailable)

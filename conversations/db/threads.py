@@ -1,4 +1,4 @@
-"""Threads that use the database on behalf of the event loop."""
+"""The base class of the threads that use the database on behalf of the event loop."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ T = TypeVar("T")
 
 
 class DatabaseUnavailable(Exception):
-    """The database could not be used within the patience of the call."""
+    """The database could not be used within the call's timeout."""
 
     def __str__(self) -> str:
         return "The database cannot be reached"
 
 
 def leave_pool() -> None:
-    """This thread then has a connection of its own, which it keeps, and learns at once why there is none.
+    """Gives this thread a database connection of its own instead of one from the pool.
 
-    The pool is for those who come and go: it tells nothing but that its time is over, and reconnects in its own time.
+    A pool suits threads that come and go. It reports only that its timeout has passed, and reconnects on its own
+    schedule; a thread with a connection of its own learns at once why there is none.
     """
     if "pool" in connection.settings_dict["OPTIONS"]:
         own = connection.copy()
@@ -35,17 +36,16 @@ def leave_pool() -> None:
 
 
 class DatabaseThreads(ABC):
-    """Daemon threads over one queue; each closes its database connections when it ends."""
+    """Up to `size` daemon threads over one queue of jobs. Each closes its database connections when it ends."""
 
     def __init__(self, name: str, size: int) -> None:
         self._name, self._size = name, size
         self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
-    def stop(self, within: float = 10.0) -> None:
-        """Does what is queued, then ends the threads, unless one is held up for longer than so many seconds. They start
-        again when there is something to do."""
-        deadline = time.monotonic() + within
+    def stop(self, timeout: float = 10.0) -> None:
+        """Runs the queued jobs, then ends the threads; waits at most `timeout` seconds. A new job starts them again."""
+        deadline = time.monotonic() + timeout
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
@@ -64,9 +64,9 @@ class DatabaseThreads(ABC):
         leave_pool()
         try:
             while (job := self._queue.get()) is not None:
-                self._take(job)
+                self._run(job)
         finally:
             connections.close_all()
 
     @abstractmethod
-    def _take(self, job: Job[Any]) -> None: ...
+    def _run(self, job: Job[Any]) -> None: ...

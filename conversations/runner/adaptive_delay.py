@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class AdaptiveDelay:
     """Measures the share of a core that this process uses, every `interval` seconds, and derives a pause from it.
 
     Up to `quiet` of a core the pause is zero; from there it grows to `longest` seconds at `busy`. Small frames cost

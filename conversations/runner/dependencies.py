@@ -1,4 +1,4 @@
-"""What runs are made with, the same for all runs of a process."""
+"""What all runs of a process share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from tools.registry import ToolRegistry
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """Seconds, and counts of one run; `max_attempts` are those that its process does not live to hand over,
-    `cut_retries` those of one model call."""
+    """Limits of one run; timeouts in seconds.
+
+    `max_attempts` counts the attempts that ended with a crash of their process, `cut_retries` the repetitions of one
+    model call, `tool_result_limit` characters.
+    """
 
     max_iterations: int = 20
     max_attempts: int = 3
@@ -27,7 +30,7 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class RunDependencies:
-    """`workspaces` is the folder of all workspaces."""
+    """The services that a run uses. `workspaces` is the folder that contains all workspaces."""
 
     writer: Writer
     readers: Readers

@@ -1,4 +1,4 @@
-"""Rows of a conversation -> the messages that a model is sent."""
+"""Turns the rows of a conversation into the messages for a model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from conversations.llm.usage import message_tokens
 from conversations.models import Message, Run, Step
 
 UNANSWERED = "(No answer was given.)"
-NOT_CARRIED_OUT = json.dumps({"success": False, "error": "This call was not carried out."})
+NO_RESULT = json.dumps({"success": False, "error": "This call was not carried out."})
 PAGE = 100
-"""Messages read at a time, newest first, until the window is full."""
+"""Messages that are read at a time, newest first, until the window is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question and all that was said in answer to it: kept or cut together. `position` counts from the first."""
+    """A question with its answer, which are kept or cut together. `position` counts from 0 in the branch."""
 
     position: int
     messages: tuple[ChatMessage, ...]
@@ -33,9 +33,9 @@ class Exchange:
 
 
 def load_history(*, run: Run, budget: int, today: date, preferences: Preferences | None = None) -> list[ChatMessage]:
-    """The system message, then the branch that ends in the run's question, at most about `budget` tokens in all.
+    """Returns the system message and the branch that ends in the run's question, about `budget` tokens at most.
 
-    What does not fit is cut at the oldest end by whole exchanges; the last question is always there.
+    Whole exchanges are cut at the oldest end; the last question is always kept.
     """
     system = ChatMessage("system", system_prompt(run, today, preferences or Preferences()))
     exchanges = fit(_exchanges(run.user_message, budget), budget - message_tokens(system))
@@ -43,9 +43,9 @@ def load_history(*, run: Run, budget: int, today: date, preferences: Preferences
 
 
 def system_prompt(run: Run, today: date, preferences: Preferences) -> str:
-    """What the person says to every model, the conversation's own prompt, the project's instructions, and the day.
+    """Returns the user's instructions, the conversation's prompt, the project's instructions, and the date.
 
-    What changes less comes first, so that as much as can be stays the same: there is no hour, for instance.
+    What changes least comes first, and there is no time of day, so that providers can cache the beginning.
     """
     parts = [
         _under("About the person who asks:", preferences.about),
@@ -62,11 +62,10 @@ def _under(heading: str, text: str) -> str:
 
 
 def fit(exchanges: Sequence[Exchange], budget: int) -> Sequence[Exchange]:
-    """The newest exchanges that fit into `budget` tokens, oldest first.
+    """Returns the newest exchanges that fit into `budget` tokens, oldest first.
 
-    When it must cut, it cuts further than it must, by up to half: to the exchange whose position is a multiple of the
-    highest power of two. The next questions then find the same beginning, and a provider's prompt cache still hits;
-    when the beginning moves, it moves forward.
+    If it must cut, it cuts up to half more than necessary: to the exchange whose position is a multiple of the highest
+    power of two. The next questions then start with the same exchange, so that the provider's prompt cache hits.
     """
     room, start = budget, len(exchanges)
     while start > 0 and (start == len(exchanges) or exchanges[start - 1].tokens <= room):
@@ -79,7 +78,7 @@ def fit(exchanges: Sequence[Exchange], budget: int) -> Sequence[Exchange]:
 
 
 def _exchanges(question: Message, budget: int) -> list[Exchange]:
-    """The exchanges of the branch, oldest first, read backwards only as far as they can be of use."""
+    """Returns the exchanges of the branch, oldest first, reading backward only as far as `budget` reaches."""
     if question.parent_id is None:
         return [Exchange(0, (ChatMessage("user", question.text),))]
     ids = Message.objects.branch_ids(leaf_id=question.pk, limit=1_000_000)
@@ -88,7 +87,7 @@ def _exchanges(question: Message, budget: int) -> list[Exchange]:
     tokens, start = 0, 0
     while start < len(ids) and tokens <= budget:
         end = start + PAGE
-        end -= end % 2 == 0  # ids begin with a question: a page that ends with one too parts no exchange
+        end -= end % 2 == 0  # ids start with a question: a page that also ends with one splits no exchange
         older = _read(ids[start:end], position)
         start = end
         tokens += sum(exchange.tokens for exchange in older)
@@ -102,27 +101,30 @@ def _read(newest_first: Sequence[uuid.UUID], position: dict[uuid.UUID, int]) -> 
     for step in Step.objects.filter(message__in=newest_first).order_by("index"):
         steps[step.message_id].append(step)
     found: list[Exchange] = []
-    said: list[ChatMessage] = []
+    answer: list[ChatMessage] = []
     for pk in newest_first:
         message = messages[pk]
         if message.role == Message.Role.USER:
-            found.append(Exchange(position[pk], (ChatMessage("user", message.text), *said)))
-            said = []
+            found.append(Exchange(position[pk], (ChatMessage("user", message.text), *answer)))
+            answer = []
         else:
-            said = answer_messages(steps[pk]) + said
+            answer = answer_messages(steps[pk]) + answer
     return found[::-1]
 
 
 def answer_messages(steps: Iterable[Step]) -> list[ChatMessage]:
-    """An answer as it was said, model call by model call, to its last word: a call without a result is given one, and
-    an answer that broke off before its text is given a text, as servers want every question answered."""
+    """Returns the messages of an answer, model call by model call.
+
+    A tool call without a result gets one, and an answer that broke off before its text gets a text: servers require
+    both.
+    """
     iterations: dict[int, list[Step]] = defaultdict(list)
     for step in steps:
         iterations[step.iteration].append(step)
-    said = [message for number in sorted(iterations) for message in _iteration_messages(iterations[number])]
-    if not said or said[-1].role == "tool":
-        said.append(ChatMessage("assistant", UNANSWERED))
-    return said
+    messages = [message for number in sorted(iterations) for message in _iteration_messages(iterations[number])]
+    if not messages or messages[-1].role == "tool":
+        messages.append(ChatMessage("assistant", UNANSWERED))
+    return messages
 
 
 def _iteration_messages(steps: list[Step]) -> list[ChatMessage]:
@@ -132,7 +134,7 @@ def _iteration_messages(steps: list[Step]) -> list[ChatMessage]:
     if not text.strip() and not calls:
         return []
     function_calls = tuple(FunctionCall(c.id_ref, c.name, c.arguments) for c in calls)
-    # What was thought before a call was sent back within the run, and some servers insist on it for ever after.
+    # Some servers require the thinking that came before a tool call in all later requests.
     thinking = "".join(step.content for step in steps if step.type == Step.Type.THINKING) if calls else ""
-    said = ChatMessage("assistant", text, tool_calls=function_calls, thinking=thinking)
-    return [said, *(ChatMessage("tool", results.get(c.id_ref, NOT_CARRIED_OUT), tool_call_id=c.id_ref) for c in calls)]
+    message = ChatMessage("assistant", text, tool_calls=function_calls, thinking=thinking)
+    return [message, *(ChatMessage("tool", results.get(c.id_ref, NO_RESULT), tool_call_id=c.id_ref) for c in calls)]

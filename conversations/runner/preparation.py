@@ -1,4 +1,4 @@
-"""What a run needs before it begins, or goes on: of a new conversation it is at hand, else the database is read."""
+"""Prepares a run: its plan, its tools, and what an earlier attempt has stored."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tools.types import Tool, ToolContext, ToolUser
 from tools.workspace import workspace_path
 
 ANSWER_SHARE = 4
-"""The part of the context window kept free for the answer, where no max_tokens says how long it may be: a quarter."""
+"""Without max_tokens, one part in so many of the context window is kept free for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`resumption` is of a run that goes on, None of one that begins."""
+    """What the loop and its tools are given. `resumption` is None for a run that starts."""
 
     plan: RunPlan
     context: ToolContext
@@ -33,8 +33,9 @@ class Prepared:
     resumption: Resumption | None
 
 
-def is_at_hand(run: Run) -> bool:
-    """Whether a run, as `ask` gave it, has all that it needs with it: nothing was said before, or set for a project."""
+def needs_no_reading(run: Run) -> bool:
+    """Whether a run as `ask` returned it can be prepared without the database: it has no earlier messages and no
+    project."""
     return run.attempt == 1 and run.user_message.parent_id is None and run.project_id is None
 
 
@@ -43,7 +44,7 @@ def load_run(run_id: uuid.UUID) -> Run:
 
 
 def prepare_run(run: Run, entry: CatalogEntry, dependencies: RunDependencies) -> Prepared:
-    """Reads the database, unless all is at hand."""
+    """Prepares a run. Reads the database unless `needs_no_reading`."""
     user = ToolUser(run.user_id, run.user.get_username())
     tools = {tool.name: tool for tool in _tools(run, entry, user, dependencies)}
     resumption = load_resumption(run, tools) if run.attempt > 1 else None
@@ -68,7 +69,7 @@ def _plan(
         max_tokens=run.max_tokens,
         thinking_enabled=run.thinking_enabled,
         cut_retries=limits.cut_retries,
-        done=resumption.rounds if resumption else (),
+        done=resumption.iterations if resumption else (),
         next_index=resumption.next_index if resumption else 0,
         used_ids=resumption.call_ids if resumption else frozenset(),
     )

@@ -1,4 +1,4 @@
-"""What is new in a live run since it was last stored, as values that the writer thread can take."""
+"""Collects the changes of a live run since it was last stored, as plain values for the writer thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conversations.runs.live import Cursor, LiveStep, StepAppended, StepsForgott
 
 @dataclass(slots=True)
 class StepWrite:
-    """`text` goes behind the first `offset` characters of the step; `fields` are set; `new` makes the row."""
+    """A write of one step: creates the row if `new`, appends `text` at `offset` characters, and sets `fields`."""
 
     index: int
     type: str
@@ -26,7 +26,7 @@ class StepWrite:
 
 @dataclass(slots=True)
 class Checkpoint:
-    """Steps from `forgotten_from` on are deleted first, then the writes are carried out."""
+    """Writes by step index. Steps from index `forgotten_from` on are deleted before."""
 
     forgotten_from: int | None = None
     writes: dict[int, StepWrite] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Checkpoint:
 
 
 def take_checkpoint(cursor: Cursor) -> Checkpoint:
-    """The changes since the cursor's last ones, which count as stored from now on."""
+    """Takes the changes from the cursor. They count as stored from now on."""
     checkpoint = Checkpoint()
     for change in cursor.changes():
         match change:

@@ -1,4 +1,4 @@
-"""What can happen in a run, as facts. `index` is the step's place in the whole run, from 0."""
+"""The events of a run. `index` is the index of a step in the whole run, from 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RunStatus = Literal["complete", "cancelled", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class IterationStarted:
-    """A model call begins; iterations count from 1."""
+    """A model call starts; iterations count from 1."""
 
     iteration: int
     request: CompletionRequest
@@ -22,7 +22,7 @@ class IterationStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A thinking, text or tool_call step begins; `id_ref` and `name` are a call's."""
+    """A thinking, text or tool_call step starts; `id_ref` and `name` are those of a call."""
 
     index: int
     iteration: int
@@ -33,7 +33,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepGrew:
-    """`text` comes behind the step's content (of a tool_call: its arguments)."""
+    """`text` is appended to the step's content, or to the arguments of a tool_call."""
 
     index: int
     text: str
@@ -59,7 +59,7 @@ class CallProgressed:
 
 @dataclass(frozen=True, slots=True)
 class ResultAdded:
-    """A tool_result step, whole at once."""
+    """A complete tool_result step."""
 
     index: int
     iteration: int
@@ -80,7 +80,7 @@ class StepsReset:
 
 @dataclass(frozen=True, slots=True)
 class IterationFinished:
-    """A model call is over, also when it failed. Tools that it asked for start after this event was taken."""
+    """A model call has ended, or failed. Its tools start after this event was handled."""
 
     iteration: int
     usage: Usage
@@ -92,7 +92,7 @@ class IterationFinished:
 
 @dataclass(frozen=True, slots=True)
 class IterationCut:
-    """A model call broke off and is made again: its steps are void, its words are paid for."""
+    """A model call broke off and is repeated: its steps are void, its usage counts."""
 
     iteration: int
     usage: Usage

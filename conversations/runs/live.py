@@ -1,8 +1,8 @@
-"""A run as it stands now, and cursors over it.
+"""A live run in memory, and cursors over it.
 
-A step's text is a list of chunks that only grows. Whoever follows a run keeps a cursor: how much of each step it has
-seen. What is new since then is the difference, so that one who comes late or reads slowly gets everything once, in
-fewer, larger pieces, and nothing is queued for anybody.
+A step's text is a list of chunks that only grows. Each follower of a run has a cursor: how much of each step it has
+seen. What is new to it is the difference, so a late or slow follower gets everything once, in fewer, larger pieces, and
+nothing is queued.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ from conversations.runs.events import (
     ThinkingFinished,
 )
 
-PART = 100_000
-"""Characters of a step that one change carries at most, if nothing else is said: under 1 MB, whatever they are."""
+MAX_PART = 100_000
+"""Characters of a step in one change, by default: less than 1 MB as JSON, whatever the characters are."""
 
 
 @dataclass(slots=True)
 class LiveStep:
-    """`version` counts the changes of what is not text; `revision` is the run's at the step's last change of any kind;
-    `since` is when the step began, on the monotonic clock."""
+    """A step of a live run. `execution_time` and `duration` are in seconds, `size` in characters.
+
+    `version` counts the changes of fields other than the text; `revision` is the run's revision at the last change of
+    any kind; `since` is the step's start on the monotonic clock.
+    """
 
     index: int
     iteration: int
@@ -63,7 +66,7 @@ class LiveStep:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended."""
+    """How a run ended. `retry_after` is in seconds."""
 
     status: Literal["complete", "cancelled", "failed"]
     finish_reason: str = ""
@@ -78,7 +81,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """What names a run to those who follow it."""
+    """The ids and facts that identify a run to its followers."""
 
     run_id: str
     conversation_id: str
@@ -96,7 +99,7 @@ class RunShown:
 
 @dataclass(frozen=True, slots=True)
 class StepShown:
-    """A step that the cursor had not seen, with the first part of its text."""
+    """A step that is new to the cursor, with the first part of its text."""
 
     step: LiveStep
     text: str
@@ -104,7 +107,7 @@ class StepShown:
 
 @dataclass(frozen=True, slots=True)
 class StepAppended:
-    """`text` comes at `offset` characters of the step."""
+    """`text` follows the first `offset` characters of the step."""
 
     step: LiveStep
     offset: int
@@ -113,14 +116,14 @@ class StepAppended:
 
 @dataclass(frozen=True, slots=True)
 class StepUpdated:
-    """Something of the step other than its text is new."""
+    """A field of the step other than its text has changed."""
 
     step: LiveStep
 
 
 @dataclass(frozen=True, slots=True)
 class StepsForgotten:
-    """What was seen of the steps with this index and above is void."""
+    """The steps with this index and above are void."""
 
     index: int
 
@@ -136,18 +139,18 @@ Change = RunShown | StepShown | StepAppended | StepUpdated | StepsForgotten | Ru
 
 
 def answer_text(steps: Sequence[LiveStep]) -> str:
-    """The text of the last model call, if it wrote one."""
+    """Returns the text of the last model call, empty if it wrote none."""
     last = max((step.iteration for step in steps), default=0)
     return "".join(step.text for step in steps if step.type == "text" and step.iteration == last)
 
 
 class LiveRun:
-    """The steps of one run so far. Changed by one task; followed by any number of cursors in the same event loop."""
+    """The steps of one run so far, changed by one task and followed by any number of cursors in the same event loop."""
 
     def __init__(self, identity: RunIdentity) -> None:
         self.identity = identity
         self.steps: dict[int, LiveStep] = {}
-        """In order of their last change, the latest at the end: what is new to a cursor is found from there."""
+        """By index, in the order of their last change: a cursor finds what is new from the end."""
         self.resets: list[int] = []
         self.revision = 0
         self.outcome: Outcome | None = None
@@ -158,7 +161,7 @@ class LiveRun:
         return bool(self._followers)
 
     def follow(self, wake: Callable[[], None]) -> None:
-        """`wake` is called at every change, cheaply and often."""
+        """Calls `wake` at every change. It must be cheap."""
         self._followers.append(wake)
 
     def unfollow(self, wake: Callable[[], None]) -> None:
@@ -167,20 +170,20 @@ class LiveRun:
 
     @property
     def size(self) -> int:
-        """Characters of all its steps."""
+        """Characters of all steps."""
         return sum(step.size for step in self.steps.values())
 
     def in_order(self) -> list[LiveStep]:
         return [self.steps[index] for index in sorted(self.steps)]
 
     def add(self, step: LiveStep) -> None:
-        """A step as it was stored: a run that goes on, or is shown after its end."""
+        """Adds a step, such as a stored one of a run that is resumed or shown after its end."""
         self.steps[step.index] = step
         self._touch(step)
 
     def end(self, outcome: Outcome) -> None:
         self.outcome = outcome
-        self._announce()
+        self._wake_followers()
 
     def apply(self, event: StepEvent) -> None:
         match event:
@@ -206,7 +209,7 @@ class LiveRun:
         self._touch(step)
 
     def update(self, index: int, **facts: object) -> None:
-        """Sets what of the step is not text."""
+        """Sets fields of the step other than its text."""
         step = self.steps[index]
         for name, value in facts.items():
             setattr(step, name, value)
@@ -214,18 +217,18 @@ class LiveRun:
         self._touch(step)
 
     def forget(self, index: int) -> None:
-        """The steps with this index and above are void."""
+        """Removes the steps with this index and above."""
         self.resets.append(index)
         for void in [i for i in self.steps if i >= index]:
             del self.steps[void]
-        self._announce()
+        self._wake_followers()
 
     def _touch(self, step: LiveStep) -> None:
         step.revision = self.revision + 1
         self.steps[step.index] = self.steps.pop(step.index)
-        self._announce()
+        self._wake_followers()
 
-    def _announce(self) -> None:
+    def _wake_followers(self) -> None:
         self.revision += 1
         for wake in self._followers:
             wake()
@@ -238,8 +241,8 @@ def _result_step(event: ResultAdded) -> LiveStep:
     return step
 
 
-class _Seen:
-    """How much of a step a cursor has seen."""
+class _StepCursor:
+    """How much of one step a cursor has seen."""
 
     __slots__ = ("chunks", "size", "version", "within")
 
@@ -248,10 +251,10 @@ class _Seen:
         self.size = 0
         self.chunks = 0
         self.within = 0
-        """Characters of the first chunk that was not seen whole."""
+        """Characters seen of the chunk after those."""
 
     def take(self, step: LiveStep, at_most: int) -> str:
-        """The next of the text not yet seen, which counts as seen; empty at its end."""
+        """Returns the next `at_most` characters of the text, which count as seen; empty at the end."""
         room, parts = at_most, []
         while room and self.chunks < len(step.chunks):
             chunk = step.chunks[self.chunks]
@@ -267,14 +270,14 @@ class _Seen:
 
 
 class Cursor:
-    """One follower's place in a run. `part`: characters of a step that one change carries at most; may be set anew."""
+    """A follower's position in a run. `max_part` limits the characters of a change, and may be set at any time."""
 
     def __init__(self, run: LiveRun) -> None:
         self.run = run
-        self.part = PART
+        self.max_part = MAX_PART
         self.ended = False
         self._shown = False
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[int, _StepCursor] = {}
         self._revision = -1
         self._resets = len(run.resets)
 
@@ -284,27 +287,27 @@ class Cursor:
 
     @property
     def unseen(self) -> int:
-        """Characters of the steps that are still to be seen."""
+        """Characters of the steps that it has not seen."""
         seen = {index: seen.size for index, seen in self._seen.items()}
         return sum(step.size - seen.get(index, 0) for index, step in self.run.steps.items())
 
     def changes(self) -> Iterator[Change]:
-        """What is new, in order. One may stop taking after any change: the rest comes the next time."""
+        """Yields what is new, in order. If the caller stops after any change, the rest comes the next time."""
         if self.ended:
             return
         if not self._shown:
             self._shown = True
             yield RunShown()
         revision = self.run.revision
-        yield from self._forgotten()
+        yield from self._new_resets()
         for step in self._changed_steps():
-            yield from self._of_step(step)
+            yield from self._step_changes(step)
         self._revision = revision
         if self.run.outcome is not None and self.run.revision == revision:
             self.ended = True
             yield RunEnded(self.run.outcome)
 
-    def _forgotten(self) -> Iterator[Change]:
+    def _new_resets(self) -> Iterator[Change]:
         missed = self.run.resets[self._resets :]
         self._resets += len(missed)
         index = min(missed, default=0)
@@ -322,12 +325,12 @@ class Cursor:
             found.append(step)
         return sorted(found, key=lambda step: step.index)
 
-    def _of_step(self, step: LiveStep) -> Iterator[Change]:
+    def _step_changes(self, step: LiveStep) -> Iterator[Change]:
         seen = self._seen.get(step.index)
         if seen is None:
-            seen = self._seen[step.index] = _Seen(step.version)
-            yield StepShown(step, seen.take(step, self.part))
-        while text := seen.take(step, self.part):
+            seen = self._seen[step.index] = _StepCursor(step.version)
+            yield StepShown(step, seen.take(step, self.max_part))
+        while text := seen.take(step, self.max_part):
             yield StepAppended(step, seen.size - len(text), text)
         if seen.version != step.version:
             seen.version = step.version

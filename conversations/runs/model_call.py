@@ -1,4 +1,4 @@
-"""One model call: what comes of it, as steps, until it is over or breaks off."""
+"""One model call: turns its deltas into step events until it ends or breaks off."""
 
 from __future__ import annotations
 
@@ -40,43 +40,48 @@ from tools.types import ToolResult
 Stream = Callable[[CompletionRequest], AsyncGenerator[Delta, None]]
 Clock = Callable[[], float]
 
-LONGEST_ID = 180
-"""Characters of a call's id that are taken from the model; 200 are stored."""
+MAX_ID = 180
+"""Characters of a tool call's id that are taken from the model; the database holds 200."""
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """A model call that was made, and the tools it asked for: each call with its step's index, and its result by its
-    id if there is one yet. `finish_reason` is None where the model gave none."""
+class Iteration:
+    """A model call that has ended, and the tool calls it asked for.
 
-    iteration: int
+    `calls` pairs each call with the index of its step; `results` has results by call id, as far as there are any.
+    `number` counts from 1. `finish_reason` is None where the model gave none.
+    """
+
+    number: int
     text: str
     thinking: str
     calls: Sequence[tuple[int, FunctionCall]]
     results: dict[str, ToolResult]
     finish_reason: FinishReason | None = None
 
-    def exchange(self) -> list[ChatMessage]:
-        """What the model is told next: its own message, and the results in the order of its calls."""
+    def messages(self) -> list[ChatMessage]:
+        """Returns the model's message, then the tool results in the order of its calls."""
         calls = tuple(call for _, call in self.calls)
-        said = ChatMessage("assistant", self.text, tool_calls=calls, thinking=self.thinking)
-        return [said, *(ChatMessage("tool", self.results[c.id].content, tool_call_id=c.id) for c in calls)]
+        message = ChatMessage("assistant", self.text, tool_calls=calls, thinking=self.thinking)
+        return [message, *(ChatMessage("tool", self.results[c.id].content, tool_call_id=c.id) for c in calls)]
 
 
 class ModelCall:
-    """One model call: its deltas, turned into steps. It has at most one thinking and one text step, which late
-    fragments extend. It takes the place of one that was `cut` once it says something: until then that is shown."""
+    """One model call. It has at most one thinking and one text step, which late deltas extend.
+
+    `cut` is an earlier try of the same call that broke off; its steps stay shown until the first delta of this one.
+    """
 
     def __init__(
         self,
-        iteration: int,
+        number: int,
         request: CompletionRequest,
         indexes: Iterator[int],
         used_ids: set[str],
         clock: Clock,
         cut: ModelCall | None = None,
     ) -> None:
-        self.iteration = iteration
+        self.number = number
         self.completion = Completion()
         self.failure: LLMError | None = None
         self._request = request
@@ -84,50 +89,53 @@ class ModelCall:
         self._used_ids = used_ids
         self._clock = clock
         self._cut = cut
-        self._started = self._ended = clock()
-        self._first_token: float | None = None
+        self._started_at = self._ended_at = clock()
+        self._first_token_at: float | None = None
         self._first_index: int | None = None
         self._thinking: int | None = None
         self._thinking_since: float | None = None
         self._thought = 0.0
         self._text: int | None = None
         self._calls: dict[int, tuple[int, str]] = {}
-        """Of each call by the model's own index: the step's index and the call's id."""
+        """By the model's own index of a call: the index of its step, and its id."""
 
     @property
     def calls(self) -> list[tuple[int, FunctionCall]]:
-        """The calls that were asked for, each with its step's index, under ids that are unique in the run."""
+        """The tool calls, each with the index of its step, under ids that are unique in the run."""
         return [
             (index, FunctionCall(call_id, call.name, call.arguments))
             for (index, call_id), call in zip(self._calls.values(), self.completion.tool_calls, strict=True)
         ]
 
-    async def carry_out(self, stream: Stream) -> AsyncGenerator[RunEvent, None]:
-        """From IterationStarted to its last step; then `failure` says whether it failed."""
-        yield IterationStarted(self.iteration, self._request)
+    async def run(self, stream: Stream) -> AsyncGenerator[RunEvent, None]:
+        """Yields IterationStarted and the step events of the call. `failure` is its error, if it failed."""
+        yield IterationStarted(self.number, self._request)
         try:
             async with aclosing(stream(self._request)) as deltas:
                 async for delta in deltas:
-                    for event in (*self._take_place(), *self.take(delta)):
+                    if self._cut is not None:
+                        for void in self._replace_cut_call():
+                            yield void
+                    for event in self.apply(delta):
                         yield event
         except LLMError as error:
             self.failure = error
-        self._ended = self._clock()
+        self._ended_at = self._clock()
         for event in self._end_thinking():
             yield event
 
     @property
     def shown(self) -> ModelCall:
-        """The call whose steps there are: this one, or the one whose place it did not take."""
+        """The call whose steps are shown: this one, or the earlier try that it has not replaced yet."""
         return self._cut or self
 
     def pause_before_next(self, retry: int, backoff: float) -> float | None:
-        """Seconds before it is made again; None if it was not cut, or that does not help."""
-        if self.failure is None or self.shown._first_token is None:
+        """Returns the seconds before the call is repeated; None if it did not break off, or repeating does not help."""
+        if self.failure is None or self.shown._first_token_at is None:
             return None
         return pause_before_next(retry, self.failure, backoff) if self.failure.repeatable else None
 
-    def take(self, delta: Delta) -> list[StepEvent]:
+    def apply(self, delta: Delta) -> list[StepEvent]:
         self.completion.add(delta)
         match delta:
             case TextDelta():
@@ -140,32 +148,32 @@ class ModelCall:
                 return self._grow_call(delta)
         return []
 
-    def round(self) -> Round:
-        said = self.completion
-        return Round(self.iteration, said.text, said.thinking, self.calls, {}, said.finish_reason)
+    def iteration(self) -> Iteration:
+        completion = self.completion
+        return Iteration(self.number, completion.text, completion.thinking, self.calls, {}, completion.finish_reason)
 
     def finished(self) -> IterationFinished:
         failed, reason = self.failure is not None, self.completion.finish_reason
-        return IterationFinished(self.iteration, *self.shown._figures(), failed, reason)
+        return IterationFinished(self.number, *self.shown._figures(), failed, reason)
 
-    def _take_place(self) -> Sequence[StepsReset | IterationCut]:
-        """Of the call that was cut, with the first delta."""
+    def _replace_cut_call(self) -> Sequence[StepsReset | IterationCut]:
+        """Voids the steps of the earlier try, at the first delta of this one."""
         cut, self._cut = self._cut, None
         if cut is None or cut._first_index is None:
             return ()
         self._used_ids.difference_update(call_id for _, call_id in cut._calls.values())
-        return StepsReset(cut._first_index), IterationCut(cut.iteration, *cut._figures())
+        return StepsReset(cut._first_index), IterationCut(cut.number, *cut._figures())
 
     def _figures(self) -> tuple[Usage, int | None, int]:
-        """What it cost; the time until the first token and in all, in milliseconds."""
-        first, started = self._first_token, self._started
-        total = round((self._ended - started) * 1000)
+        """Returns its usage, and the milliseconds until its first token and until its end."""
+        first, started = self._first_token_at, self._started_at
+        total = round((self._ended_at - started) * 1000)
         return self._usage(), None if first is None else round((first - started) * 1000), total
 
     def _usage(self) -> Usage:
         if self.completion.usage is not None:
             return self.completion.usage
-        refused = self.failure is not None and self._first_token is None  # nothing was made, nobody is charged for it
+        refused = self.failure is not None and self._first_token_at is None  # nothing was generated or charged
         return Usage(estimated=True) if refused else estimate_usage(self._request, self.completion)
 
     def _grow_text(self, text: str) -> list[StepEvent]:
@@ -185,12 +193,12 @@ class ModelCall:
         return [*events, StepGrew(self._thinking, text)]
 
     def _turn_text_to_thinking(self) -> list[StepEvent]:
-        """The text step, so far the call's only one, becomes a thinking step; text that follows is a new step."""
+        """Makes the text step, so far the call's only one, a thinking step; text that follows is a new step."""
         if self._text is None:
             return []
         events: list[StepEvent] = [StepsReset(self._text)]
         self._text = None
-        self._thinking, self._thinking_since = self._start("thinking", events), self._first_token
+        self._thinking, self._thinking_since = self._start("thinking", events), self._first_token_at
         return [*events, StepGrew(self._thinking, self.completion.thinking), *self._end_thinking()]
 
     def _grow_call(self, delta: ToolCallDelta) -> list[StepEvent]:
@@ -204,9 +212,9 @@ class ModelCall:
 
     def _start(self, kind: StepType, events: list[StepEvent], call_id: str = "", name: str = "") -> int:
         index = next(self._indexes)
-        if self._first_token is None:
-            self._first_token, self._first_index = self._clock(), index
-        events.append(StepStarted(index, self.iteration, kind, call_id, name))
+        if self._first_token_at is None:
+            self._first_token_at, self._first_index = self._clock(), index
+        events.append(StepStarted(index, self.number, kind, call_id, name))
         return index
 
     def _end_thinking(self) -> list[StepEvent]:
@@ -217,9 +225,9 @@ class ModelCall:
         return [ThinkingFinished(self._thinking, round(self._thought, 3))]
 
     def _unique(self, call_id: str) -> str:
-        base = call_id[:LONGEST_ID] or "call"
+        base = call_id[:MAX_ID] or "call"
         numbered = (f"{base}_{n}" for n in itertools.count(1))
-        wanted = [call_id] if 0 < len(call_id) <= LONGEST_ID else []
+        wanted = [call_id] if 0 < len(call_id) <= MAX_ID else []
         unique = next(each for each in itertools.chain(wanted, numbered) if each not in self._used_ids)
         self._used_ids.add(unique)
         return unique

@@ -1,6 +1,6 @@
-"""The only writer of conversations, messages, runs, their steps, and the ledger.
+"""The only code that writes projects, conversations, messages, runs, their steps and token usage.
 
-Every function here is one operation of the writer thread (conversations/database.py), carried out in a transaction.
+Every function is one operation of the writer thread (conversations/db/writer.py) and runs in a transaction.
 """
 
 from conversations.store.conversations import (
@@ -17,7 +17,6 @@ from conversations.store.progress import (
     LedgerEntry,
     Progress,
     RunLost,
-    beat,
     begin_attempt,
     claim_runs,
     cut_iteration,
@@ -25,13 +24,12 @@ from conversations.store.progress import (
     finish_run,
     hand_over,
     record_call_started,
+    record_heartbeat,
     request_cancel,
     save_progress,
-    save_steps,
 )
 from conversations.store.projects import create_project, delete_project, update_project
 from conversations.store.questions import (
-    Asked,
     EditedQuestion,
     NewQuestion,
     Place,
@@ -39,13 +37,14 @@ from conversations.store.questions import (
     RepeatedQuestion,
     RunOptions,
     RunPolicy,
+    StoredQuestion,
     ask,
+    ask_once,
 )
 from conversations.store.steps import store_html
 from conversations.store.users import record_token_use
 
 __all__ = [
-    "Asked",
     "EditedQuestion",
     "Lease",
     "LedgerEntry",
@@ -58,8 +57,9 @@ __all__ = [
     "RunLost",
     "RunOptions",
     "RunPolicy",
+    "StoredQuestion",
     "ask",
-    "beat",
+    "ask_once",
     "begin_attempt",
     "claim_runs",
     "create_conversation",
@@ -74,10 +74,10 @@ __all__ = [
     "once",
     "rate_message",
     "record_call_started",
+    "record_heartbeat",
     "record_token_use",
     "request_cancel",
     "save_progress",
-    "save_steps",
     "select_branch",
     "set_archived",
     "store_html",

@@ -1,4 +1,4 @@
-"""What a person does with conversations and messages, beside asking."""
+"""Creates, changes and deletes conversations, and changes which messages are active and how they are rated."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from conversations.queries.lists import live_run_id
 
 
 def create_conversation(*, user_id: int, project_id: uuid.UUID | None = None, **fields: Any) -> Conversation:
-    """Raises NotFound for a project that is not the user's."""
+    """Creates a conversation. Raises NotFound for a project that is not the user's."""
     return Conversation.objects.create(owner_id=user_id, project_id=own_project_id(user_id, project_id), **fields)
 
 
 def own_project_id(user_id: int, project_id: uuid.UUID | None) -> uuid.UUID | None:
-    """The id, if there is such a project of the user. Raises NotFound."""
+    """Returns the id if the project is the user's. Raises NotFound."""
     if project_id is not None and not Project.objects.filter(pk=project_id, owner_id=user_id).exists():
         raise NotFound("project")
     return project_id
 
 
 def own_conversation(user_id: int, conversation_id: uuid.UUID) -> Conversation:
-    """The user's conversation, held until the transaction ends. Raises NotFound."""
-    held = Conversation.objects.select_for_update()
-    found = held.filter(pk=conversation_id, owner_id=user_id).first()
+    """Returns the user's conversation, locked until the transaction ends. Raises NotFound."""
+    found = Conversation.objects.select_for_update().filter(pk=conversation_id, owner_id=user_id).first()
     if found is None:
         raise NotFound("conversation")
     return found
 
 
 def update_conversation(*, user_id: int, conversation_id: uuid.UUID, fields: dict[str, Any]) -> Conversation:
-    """Sets the fields and leaves the others alone; the conversation with its `live_run_id`. Raises NotFound."""
+    """Sets the given fields. Returns the conversation, with its `live_run_id`. Raises NotFound."""
     conversation = own_conversation(user_id, conversation_id)
     for name, value in fields.items():
         setattr(conversation, name, own_project_id(user_id, value) if name == "project_id" else value)
@@ -44,7 +43,7 @@ def update_conversation(*, user_id: int, conversation_id: uuid.UUID, fields: dic
 
 
 def delete_conversation(*, user_id: int, conversation_id: uuid.UUID) -> None:
-    """With its messages, runs and files; the ledger stays. Raises NotFound."""
+    """Deletes the conversation with its messages, runs and files; token usage stays. Raises NotFound."""
     own_conversation(user_id, conversation_id)
     delete_rows(Conversation.objects.filter(pk=conversation_id))
 
@@ -55,30 +54,27 @@ def set_archived(*, conversation_ids: Collection[uuid.UUID], archived: bool) -> 
 
 
 def select_branch(*, user_id: int, message_id: uuid.UUID) -> Conversation:
-    """Makes the branch through the message the active one, to the newest message behind it. Raises NotFound."""
+    """Makes the newest branch through the message the active one. Returns the conversation. Raises NotFound."""
     message = Message.objects.filter(pk=message_id, conversation__owner_id=user_id).first()
     if message is None:
         raise NotFound("message")
     conversation = own_conversation(user_id, message.conversation_id)
-    if conversation.leaf_id is None or message_id not in _branch(conversation.leaf_id):
+    leaf_id = conversation.leaf_id
+    if leaf_id is None or message_id not in Message.objects.branch_ids(leaf_id=leaf_id, limit=1_000_000):
         conversation.leaf_id = _newest_leaf(conversation, message_id)
         conversation.save(update_fields=["leaf"])
     return conversation
 
 
 def rate_message(*, user_id: int, message_id: uuid.UUID, rating: int, comment: str | None) -> None:
-    """Raises NotFound."""
+    """Stores a rating, and the comment unless it is None. Raises NotFound."""
     fields: dict[str, Any] = {"rating": rating} if comment is None else {"rating": rating, "rating_comment": comment}
     if not Message.objects.filter(pk=message_id, conversation__owner_id=user_id).update(**fields):
         raise NotFound("message")
 
 
-def _branch(leaf_id: uuid.UUID) -> set[uuid.UUID]:
-    return set(Message.objects.branch_ids(leaf_id=leaf_id, limit=1_000_000))
-
-
 def _newest_leaf(conversation: Conversation, message_id: uuid.UUID) -> uuid.UUID:
-    """From the message always to the child that came last. Reads ids only, all of the conversation's at once."""
+    """Follows the newest child from the message to a leaf. Reads all ids of the conversation in one query."""
     newest_child: dict[uuid.UUID | None, uuid.UUID] = dict(
         conversation.messages.order_by("created_at", "id").values_list("parent_id", "pk")
     )

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 from accounts.deletion import cascade
 from accounts.models import User
 from conversations.models import Conversation, Project, Run
-from conversations.store.workspaces import of_conversation, of_project, of_user, remove_when_committed
+from conversations.store.workspaces import of_conversation, of_project, of_user, remove_on_commit
 
 FOLDERS: dict[type[Model], Callable[[Any], Path]] = {
     Conversation: of_conversation,
@@ -23,7 +23,7 @@ FOLDERS: dict[type[Model], Callable[[Any], Path]] = {
 def prepare_deletion(rows: QuerySet[Any]) -> None:
     """Locks the live runs that are deleted with the rows, and removes the files of what is deleted after the commit."""
     lock_live_runs(rows)
-    remove_when_committed(workspaces_of(rows))
+    remove_on_commit(workspaces_of(rows))
 
 
 def lock_live_runs(rows: QuerySet[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Requests that are carried out once, however often they come."""
+"""Requests that are carried out once, however often a client sends them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conversations.errors import InvalidParams
 from conversations.models import AcceptedRequest
 from conversations.store.users import lock_user
 
-REMEMBERED = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 """How long a `request_id` is kept."""
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Under which a request is carried out once; `digest` is of its method and params."""
+    """Identifies a request; `digest` is of its method and params."""
 
     user_id: int
     request_id: str
@@ -29,18 +29,19 @@ class RequestKey:
 
 
 def once(
-    *, key: RequestKey | None, operation: Callable[[], T], encode: Callable[[T], dict[str, Any]]
+    key: RequestKey | None, operation: Callable[[], T], encode: Callable[[T], dict[str, Any]]
 ) -> tuple[T | None, dict[str, Any]]:
-    """Carries the operation out, or finds that it was, within REMEMBERED: then there is no value, but the first result.
+    """Carries out the operation, and stores its encoded result under the key, if there is one.
 
-    Raises InvalidParams if the same key came with another request.
+    Returns the operation's value and the result; for a key that was used within RETENTION, None and the first result.
+    Raises InvalidParams if the key was used for another request.
     """
     if key is None:
         value = operation()
         return value, encode(value)
     lock_user(key.user_id)
     accepted = AcceptedRequest.objects.filter(user_id=key.user_id, request_id=key.request_id).first()
-    if accepted is not None and accepted.created_at > timezone.now() - REMEMBERED:
+    if accepted is not None and accepted.created_at > timezone.now() - RETENTION:
         if accepted.digest != key.digest:
             raise InvalidParams({"request_id": "was already used with other params"})
         return None, accepted.result
@@ -55,6 +56,6 @@ def once(
 
 
 def delete_expired_requests() -> int:
-    """Deletes what is older than REMEMBERED; how many."""
-    deleted, _ = AcceptedRequest.objects.filter(created_at__lt=timezone.now() - REMEMBERED).delete()
+    """Deletes the requests that are older than RETENTION. Returns how many there were."""
+    deleted, _ = AcceptedRequest.objects.filter(created_at__lt=timezone.now() - RETENTION).delete()
     return deleted

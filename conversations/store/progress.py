@@ -1,7 +1,7 @@
-"""A run's progress: its steps, its ledger, its end.
+"""Stores a run's progress: its steps, its token usage, its end.
 
-Every write holds the run's row with owner and attempt unchanged. No such row: RunLost. No row at all: the run was
-deleted with its conversation; then there is nothing to write but the ledger, which stays.
+Every write locks the run's row and checks that owner and attempt are unchanged; otherwise it raises RunLost. A missing
+row means that the run was deleted with its conversation: then only token usage is written, which stays.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from conversations.store.steps import write_steps
 
 
 class RunLost(Exception):
-    """Another process makes this run now, or it has ended."""
+    """Another process owns this run now, or it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to write a run."""
+    """The right to write a run, as one attempt of one owner."""
 
     run_id: uuid.UUID
     user_id: int
@@ -39,7 +39,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """One model call. Times are in milliseconds; `retry` counts the calls in whose place this one was made."""
+    """The token usage of one model call. Times are in milliseconds; `retry` counts the earlier tries of this call."""
 
     iteration: int
     model: str
@@ -51,35 +51,30 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is new of a run's steps."""
+    """The changes of a run's steps."""
 
     lease: Lease
     message_id: uuid.UUID
     checkpoint: Checkpoint
 
 
-def save_progress(made: Sequence[Progress]) -> list[bool | Exception]:
-    """Of many runs at once; for each RunLost, or False if the run was deleted."""
-    held = _hold_all([each.lease for each in made])
-    write_steps({each.message_id: each.checkpoint for each, is_held in zip(made, held, strict=True) if is_held is True})
-    return held
-
-
-def save_steps(*, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint) -> bool:
-    """Of one run. False if the run was deleted. Raises RunLost."""
-    [saved] = save_progress([Progress(lease, message_id, checkpoint)])
-    if isinstance(saved, Exception):
-        raise saved
-    return saved
+def save_progress(batch: Sequence[Progress]) -> list[bool | Exception]:
+    """Stores the steps of many runs. Returns for each True, False if the run was deleted, or RunLost."""
+    # One query, in the order of the ids, so that no two processes deadlock.
+    runs = Run.objects.select_for_update().filter(pk__in={each.lease.run_id for each in batch}).only(*_LOCKED_FIELDS)
+    by_id = {run.pk: run for run in runs.order_by("pk")}
+    states = [_lease_state(each.lease, by_id.get(each.lease.run_id)) for each in batch]
+    write_steps({each.message_id: each.checkpoint for each, state in zip(batch, states, strict=True) if state is True})
+    return states
 
 
 def cut_iteration(*, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint, entry: LedgerEntry) -> bool:
-    """A model call broke off and is made again: its steps go, its row of the ledger stays.
+    """Stores that a model call broke off and is repeated: its steps are deleted, its token usage stays.
 
-    False if the run was deleted. Raises RunLost.
+    Returns False if the run was deleted. Raises RunLost.
     """
-    run = _hold(lease)
-    _enter(lease, run, entry)
+    run = _lock_run(lease)
+    _record_usage(lease, run, entry)
     if run is not None:
         write_steps({message_id: checkpoint})
     return run is not None
@@ -88,9 +83,12 @@ def cut_iteration(*, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint
 def finish_iteration(
     *, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint, entry: LedgerEntry, finish_reason: str
 ) -> bool:
-    """The end of a model call: its steps and its row of the ledger. False if the run was deleted. Raises RunLost."""
-    run = _hold(lease)
-    _enter(lease, run, entry)
+    """Stores the end of a model call with its steps and token usage.
+
+    Returns False if the run was deleted. Raises RunLost.
+    """
+    run = _lock_run(lease)
+    _record_usage(lease, run, entry)
     if run is not None:
         write_steps({message_id: checkpoint})
         Run.objects.filter(pk=run.pk).update(iteration=entry.iteration, finish_reason=finish_reason)
@@ -98,11 +96,11 @@ def finish_iteration(
 
 
 def record_call_started(*, lease: Lease, message_id: uuid.UUID, call_id: str) -> None:
-    """Stored before a tool with side effects starts, so that whoever goes on knows that it may have happened.
+    """Stores, before a tool with side effects starts, that its call may have happened.
 
-    Raises RunLost, also if the run was deleted: then no tool is to start.
+    Raises RunLost, also for a deleted run: then no tool may start.
     """
-    if _hold(lease) is None:
+    if _lock_run(lease) is None:
         raise RunLost
     Step.objects.filter(message_id=message_id, type=Step.Type.TOOL_CALL, id_ref=call_id).update(
         status=Step.Status.RUNNING
@@ -118,13 +116,13 @@ def finish_run(
     text: str,
     entry: LedgerEntry | None = None,
 ) -> Conversation | None:
-    """The end of a run: its last steps, its status, its answer. `entry` is of a model call that was cut.
+    """Stores the end of a run with its last steps and the answer's text; `entry` is of a model call that broke off.
 
-    The conversation as it then is, None if it was deleted. Raises RunLost.
+    Returns the conversation, None if it was deleted. Raises RunLost.
     """
-    run = _hold(lease)
+    run = _lock_run(lease)
     if entry is not None:
-        _enter(lease, run, entry)
+        _record_usage(lease, run, entry)
     if run is None:
         return None
     write_steps({message_id: checkpoint})
@@ -148,15 +146,15 @@ def finish_run(
 
 
 def hand_over(*, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint) -> None:
-    """Stores what there is and lets the run go, for whoever takes it up. Raises RunLost."""
-    run = _hold(lease)
+    """Stores the run's steps and gives up its ownership, so that any process can claim it. Raises RunLost."""
+    run = _lock_run(lease)
     if run is not None:
         write_steps({message_id: checkpoint})
         Run.objects.filter(pk=run.pk).update(owner=None)
 
 
 def request_cancel(*, user_id: int, run_id: uuid.UUID) -> bool:
-    """Notes that the run is to stop; whether it was live. Raises NotFound."""
+    """Stores that the run is to stop. Returns whether it was live. Raises NotFound."""
     runs = Run.objects.filter(pk=run_id, user_id=user_id)
     if runs.filter(status__in=Run.LIVE).update(cancel_requested=True):
         return True
@@ -165,16 +163,18 @@ def request_cancel(*, user_id: int, run_id: uuid.UUID) -> bool:
     return False
 
 
-def beat(*, owner: str) -> dict[uuid.UUID, bool]:
-    """Shows that the owner lives; its live runs, and whether somebody wants to stop them."""
+def record_heartbeat(*, owner: str) -> dict[uuid.UUID, bool]:
+    """Records that the owner is alive. Returns its live runs, each with whether it is to stop."""
     mine = Run.objects.filter(owner=owner, status__in=Run.LIVE)
     mine.update(beat=F("beat") + 1)
     return dict(mine.values_list("pk", "cancel_requested"))
 
 
 def claim_runs(*, owner: str, leases: Collection[SeenLease]) -> list[Run]:
-    """Takes the runs whose leases still stand as they were seen; those that it got. What has an owner was not handed
-    over: its process counts as dead."""
+    """Takes over the runs whose leases are unchanged since they were seen. Returns those that it got.
+
+    A run that still has an owner was not handed over: its process crashed.
+    """
     claimed = [
         lease.run_id
         for lease in leases
@@ -188,8 +188,11 @@ def claim_runs(*, owner: str, leases: Collection[SeenLease]) -> list[Run]:
 def begin_attempt(
     *, lease: Lease, message_id: uuid.UUID, model: str, forgotten_from: int | None, cut_tokens: int
 ) -> None:
-    """Clears away the steps of the model call that was cut; its words stay in the ledger, counted. Raises RunLost."""
-    run = _hold(lease)
+    """Deletes the steps of the model call that the last attempt did not finish, and stores their tokens as usage.
+
+    `forgotten_from` is the index of the first such step, None if there is none. Raises RunLost.
+    """
+    run = _lock_run(lease)
     if run is None:
         raise RunLost
     if forgotten_from is None:
@@ -197,24 +200,20 @@ def begin_attempt(
     Step.objects.filter(message_id=message_id, index__gte=forgotten_from).delete()
     before, iteration = replace(lease, attempt=lease.attempt - 1), run.iteration + 1
     retry = TokenUsage.objects.filter(run=run, attempt=before.attempt, iteration=iteration).count()
-    _enter(before, run, LedgerEntry(iteration, model, Usage(completion=cut_tokens, estimated=True), None, 0, retry))
+    _record_usage(
+        before, run, LedgerEntry(iteration, model, Usage(completion=cut_tokens, estimated=True), None, 0, retry)
+    )
 
 
-def _hold(lease: Lease) -> Run | None:
-    run = Run.objects.select_for_update().filter(pk=lease.run_id).only(*_HELD).first()
-    if isinstance(held := _is_held(lease, run), Exception):
-        raise held
+def _lock_run(lease: Lease) -> Run | None:
+    run = Run.objects.select_for_update().filter(pk=lease.run_id).only(*_LOCKED_FIELDS).first()
+    if isinstance(state := _lease_state(lease, run), Exception):
+        raise state
     return run
 
 
-def _hold_all(leases: Sequence[Lease]) -> list[bool | Exception]:
-    """In one query, and in the order of their ids, so that no two processes wait for each other."""
-    held = Run.objects.select_for_update().filter(pk__in={lease.run_id for lease in leases}).only(*_HELD)
-    runs = {run.pk: run for run in held.order_by("pk")}
-    return [_is_held(lease, runs.get(lease.run_id)) for lease in leases]
-
-
-def _is_held(lease: Lease, run: Run | None) -> bool | Exception:
+def _lease_state(lease: Lease, run: Run | None) -> bool | Exception:
+    """True if the lease holds, False if the run was deleted, else RunLost."""
     if run is None:
         return False
     if run.owner != lease.owner or run.attempt != lease.attempt or run.status not in Run.LIVE:
@@ -222,10 +221,10 @@ def _is_held(lease: Lease, run: Run | None) -> bool | Exception:
     return True
 
 
-_HELD = ("owner", "attempt", "status", "conversation", "iteration")
+_LOCKED_FIELDS = ("owner", "attempt", "status", "conversation", "iteration")
 
 
-def _enter(lease: Lease, run: Run | None, entry: LedgerEntry) -> None:
+def _record_usage(lease: Lease, run: Run | None, entry: LedgerEntry) -> None:
     user_there = run is not None or User.objects.filter(pk=lease.user_id).exists()
     TokenUsage.objects.create(
         user_id=lease.user_id if user_there else None,

@@ -1,4 +1,4 @@
-"""What a person does with projects."""
+"""Creates, changes and deletes projects."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def update_project(*, user_id: int, project_id: uuid.UUID, name: str, instructio
 
 
 def delete_project(*, user_id: int, project_id: uuid.UUID) -> None:
-    """With its files; its conversations stay, in no project. Raises NotFound."""
+    """Deletes the project with its files; its conversations stay, without a project. Raises NotFound."""
     if not delete_rows(Project.objects.filter(pk=project_id, owner_id=user_id)):
         raise NotFound("project")

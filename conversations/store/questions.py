@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -12,26 +13,27 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import Preferences, User
-from conversations.errors import InvalidParams, NotFound, RateLimited, RunActive
+from conversations.errors import RESTARTING, InvalidParams, NotFound, RateLimited, RunActive, Unavailable
 from conversations.llm.types import ToolChoice
 from conversations.models import Conversation, Message, Run
 from conversations.providers.catalog import ModelChoice
 from conversations.store.conversations import own_conversation, own_project_id
+from conversations.store.idempotency import RequestKey, once
 from conversations.store.users import lock_user
 
-TITLE_FROM_QUESTION = 30
-"""Characters of the first question that make the title."""
+MAX_TITLE_FROM_QUESTION = 30
+"""Characters of the first question that become the title."""
 
 
 class Place(Enum):
-    """Where a question goes that is not said to follow an answer."""
+    """Where a question goes that names no parent."""
 
     END_OF_BRANCH = "behind the active branch"
 
 
 @dataclass(frozen=True, slots=True)
 class NewQuestion:
-    """`parent_id` is the answer to ask after; None makes a new first question."""
+    """`parent_id` is the answer that the question follows; None makes it a first question."""
 
     text: str
     conversation_id: uuid.UUID | None = None
@@ -41,7 +43,7 @@ class NewQuestion:
 
 @dataclass(frozen=True, slots=True)
 class EditedQuestion:
-    """Another version of a question, answered anew."""
+    """A new version of the question with this id."""
 
     message_id: uuid.UUID
     text: str
@@ -49,7 +51,7 @@ class EditedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedQuestion:
-    """Another answer beside the one with this id."""
+    """The question of the answer with this id, to be answered again."""
 
     message_id: uuid.UUID
 
@@ -59,7 +61,7 @@ Question = NewQuestion | EditedQuestion | RepeatedQuestion
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Who asks, and how to answer. No `model`: the conversation's, else the person's, else the default."""
+    """Who asks, and how to answer. Without `model`: the conversation's, else the user's, else the default."""
 
     user_id: int
     model: str | None = None
@@ -67,18 +69,29 @@ class RunOptions:
     tools_enabled: bool = True
 
 
+def never() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class RunPolicy:
-    """On which answers are made here: by whom, with what, and how many at once for one person."""
+    """On which terms this process makes answers: under its address `owner`, at most `max_runs` at once for a user.
+
+    `is_closed` is called in the transaction: if it returns True, no run starts any more.
+    """
 
     owner: str
     models: ModelChoice
     max_runs: int
+    is_closed: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was stored. `siblings`: the ids of the question's versions; `is_new` is false if it is asked again."""
+class StoredQuestion:
+    """A question, its answer to be and the run that makes it.
+
+    `siblings` are the ids of the question's versions, in order; `is_new` is False for a question that is asked again.
+    """
 
     conversation: Conversation
     user_message: Message
@@ -87,65 +100,88 @@ class Asked:
     siblings: list[str]
     is_new: bool
 
+    def ids(self) -> dict[str, str]:
+        """The result of `message.send` and its like."""
+        return {
+            "conversation_id": str(self.conversation.pk),
+            "message_id": str(self.user_message.pk),
+            "run_id": str(self.run.pk),
+            "assistant_message_id": str(self.message.pk),
+        }
 
-def ask(*, question: Question, options: RunOptions, policy: RunPolicy) -> Asked:
-    """Stores what is asked and begins its run. Its branch becomes the active one.
 
-    Raises NotFound, RunActive, InvalidParams or RateLimited.
+def ask_once(
+    *, key: RequestKey | None, question: Question, options: RunOptions, policy: RunPolicy
+) -> tuple[StoredQuestion | None, dict[str, Any]]:
+    """Stores a question and its run, unless a request with this key did so before.
+
+    Returns what was stored, None for a repeated request, and the result for the client. Raises what `ask` does, and
+    InvalidParams for a key that was used for another request.
     """
-    person = lock_user(options.user_id)
+    return once(key, lambda: ask(question=question, options=options, policy=policy), StoredQuestion.ids)
+
+
+def ask(*, question: Question, options: RunOptions, policy: RunPolicy) -> StoredQuestion:
+    """Stores a question, its answer to be and the run that makes it. Its branch becomes the active one.
+
+    Raises NotFound, RunActive, InvalidParams, RateLimited or Unavailable.
+    """
+    if policy.is_closed():
+        raise Unavailable(RESTARTING)
+    user = lock_user(options.user_id)
     now = timezone.now()
-    conversation, asked = _place(question, options.user_id, now)
+    conversation, user_message = _place(question, options.user_id, now)
     if Run.objects.filter(user_id=options.user_id, status__in=Run.LIVE).count() >= policy.max_runs:
         raise RateLimited("Too many answers are being made at once. Please wait for one to finish.", retry_after=5)
-    is_first = conversation._state.adding
-    siblings = [str(asked.pk)] if is_first else _versions(asked)
+    is_first, is_new = conversation._state.adding, user_message._state.adding
+    siblings = [str(user_message.pk)] if is_first else _versions(user_message)
     answer = Message(
         conversation=conversation,
-        parent_id=asked.pk,
+        parent_id=user_message.pk,
         role=Message.Role.ASSISTANT,
         status=Message.Status.STREAMING,
-        model=policy.models.first_known(options.model, conversation.model, Preferences.of(person).default_model),
+        model=policy.models.first_known(options.model, conversation.model, Preferences.of(user).default_model),
         created_at=now,
     )
-    suggested_title = _give_title(conversation, asked.text)
+    suggested_title = _set_title(conversation, user_message.text)
     conversation.leaf_id, conversation.updated_at = answer.pk, now
     if is_first:
         conversation.save(force_insert=True)
     else:
         conversation.save(update_fields=["leaf", "updated_at", "title"])
-    is_new = asked._state.adding
-    Message.objects.bulk_create([asked, answer] if is_new else [answer])
-    run = _begin_run(person, asked, answer, options, policy.owner, suggested_title)
-    return Asked(conversation, asked, answer, run, siblings, is_new)
+    Message.objects.bulk_create([user_message, answer] if is_new else [answer])
+    run = _create_run(user, user_message, answer, options, policy.owner, suggested_title)
+    return StoredQuestion(conversation, user_message, answer, run, siblings, is_new)
 
 
 def _place(question: Question, user_id: int, now: datetime) -> tuple[Conversation, Message]:
-    """The conversation, not stored yet if it is new, and the question likewise."""
+    """Returns the conversation and the question; either is unsaved if it is new."""
     if isinstance(question, NewQuestion):
-        conversation = _conversation(question, user_id)
-        return conversation, _question(conversation, _parent_id(conversation, question), question.text, now)
-    message = _own_message(question.message_id, user_id)
+        conversation = _conversation_of(question, user_id)
+        return conversation, _user_message(conversation, _parent_id(conversation, question), question.text, now)
+    message = Message.objects.select_related("parent").filter(pk=question.message_id, conversation__owner_id=user_id)
+    if (found := message.first()) is None:
+        raise NotFound("message")
     if isinstance(question, EditedQuestion):
-        if message.role != Message.Role.USER:
+        if found.role != Message.Role.USER:
             raise InvalidParams({"message_id": "expected a question, not an answer"})
-        conversation = _idle(user_id, message.conversation_id)
-        return conversation, _question(conversation, message.parent_id, question.text, now)
-    if message.role != Message.Role.ASSISTANT or message.parent is None:
+        conversation = _lock_idle_conversation(user_id, found.conversation_id)
+        return conversation, _user_message(conversation, found.parent_id, question.text, now)
+    if found.role != Message.Role.ASSISTANT or found.parent is None:
         raise InvalidParams({"message_id": "expected an answer, not a question"})
-    return _idle(user_id, message.conversation_id), message.parent
+    return _lock_idle_conversation(user_id, found.conversation_id), found.parent
 
 
-def _conversation(question: NewQuestion, user_id: int) -> Conversation:
+def _conversation_of(question: NewQuestion, user_id: int) -> Conversation:
     if question.conversation_id is None:
         return Conversation(owner_id=user_id, project_id=own_project_id(user_id, question.project_id))
-    found = _idle(user_id, question.conversation_id)
-    if question.project_id not in (None, found.project_id):
+    conversation = _lock_idle_conversation(user_id, question.conversation_id)
+    if question.project_id not in (None, conversation.project_id):
         raise InvalidParams({"project_id": "is another than that of this conversation"})
-    return found
+    return conversation
 
 
-def _idle(user_id: int, conversation_id: uuid.UUID) -> Conversation:
+def _lock_idle_conversation(user_id: int, conversation_id: uuid.UUID) -> Conversation:
     conversation = own_conversation(user_id, conversation_id)
     if Run.objects.filter(conversation=conversation, status__in=Run.LIVE).exists():
         raise RunActive
@@ -165,50 +201,42 @@ def _parent_id(conversation: Conversation, question: NewQuestion) -> uuid.UUID |
     return parent.pk
 
 
-def _question(conversation: Conversation, parent_id: uuid.UUID | None, text: str, now: datetime) -> Message:
+def _user_message(conversation: Conversation, parent_id: uuid.UUID | None, text: str, now: datetime) -> Message:
     role = Message.Role.USER
     return Message(conversation=conversation, parent_id=parent_id, role=role, text=text, created_at=now)
 
 
-def _own_message(message_id: uuid.UUID, user_id: int) -> Message:
-    messages = Message.objects.select_related("parent")
-    found = messages.filter(pk=message_id, conversation__owner_id=user_id).first()
-    if found is None:
-        raise NotFound("message")
-    return found
-
-
 def _versions(question: Message) -> list[str]:
-    """Ids of the question's versions in order, its own included."""
-    place = Message.objects.filter(
+    """The ids of the question's versions in order, itself included."""
+    siblings = Message.objects.filter(
         conversation_id=question.conversation_id, parent_id=question.parent_id, role=question.role
     )
-    others = [str(pk) for pk in place.values_list("pk", flat=True)]
-    return [*others, str(question.pk)] if question._state.adding else others
+    ids = [str(pk) for pk in siblings.values_list("pk", flat=True)]
+    return [*ids, str(question.pk)] if question._state.adding else ids
 
 
-def _give_title(conversation: Conversation, text: str) -> str | None:
-    """Once: of the first question, where no person has given one."""
+def _set_title(conversation: Conversation, text: str) -> str | None:
+    """Sets the title from the first question, unless there is one. Returns the new title."""
     if conversation.title or not (conversation._state.adding or not conversation.messages.exists()):
         return None
-    conversation.title = text.strip()[:TITLE_FROM_QUESTION]
+    conversation.title = text.strip()[:MAX_TITLE_FROM_QUESTION]
     return conversation.title or None
 
 
-def _begin_run(
-    person: User, asked: Message, answer: Message, options: RunOptions, owner: str, title: str | None
+def _create_run(
+    user: User, question: Message, answer: Message, options: RunOptions, owner: str, title: str | None
 ) -> Run:
-    conversation, choice = answer.conversation, cast(Any, options.tool_choice)
+    conversation, tool_choice = answer.conversation, cast(Any, options.tool_choice)
     try:
         return Run.objects.create(
-            user=person,
+            user=user,
             conversation=conversation,
-            user_message=asked,
+            user_message=question,
             message=answer,
             project_id=conversation.project_id,
             model=answer.model,
             tools=conversation.tools,
-            tool_choice=choice,
+            tool_choice=tool_choice,
             tools_enabled=options.tools_enabled,
             thinking_enabled=conversation.thinking_enabled,
             temperature=conversation.temperature,

@@ -1,4 +1,4 @@
-"""Steps, as checkpoints bring them. Whoever calls this holds their runs."""
+"""Writes steps from checkpoints. The caller has locked their runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ _FIELDS = [f.name for f in Step._meta.concrete_fields if f.name not in ("id", "m
 
 
 def write_steps(checkpoints: Mapping[uuid.UUID, Checkpoint]) -> None:
-    """Those of several messages, by their ids.
-
-    Doing so again changes nothing: whether a commit whose answer was lost had succeeded, nobody knows.
-    """
+    """Writes the steps of several messages, by message id. Repeating a write changes nothing."""
     for message_id, checkpoint in checkpoints.items():
         if checkpoint.forgotten_from is not None:
             Step.objects.filter(message_id=message_id, index__gte=checkpoint.forgotten_from).delete()
@@ -39,10 +36,11 @@ def store_html(steps: Sequence[Step]) -> None:
 
 
 def _append(grown: Sequence[tuple[uuid.UUID, StepWrite]]) -> None:
-    """Puts text behind what is there, without reading that. Where the text has another size than the write says, as
-    when it is repeated, nothing happens.
+    """Appends text to stored steps without reading them. A step whose size is not the write's offset, as when the
+    write is repeated, stays as it is.
 
-    Every second of every answer comes by here, so it is SQL: Django would take ten times the time to write it.
+    Plain SQL, as every growing answer is written each second: building the same query with the ORM takes ten times
+    as long.
     """
     rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     message: Any = Step._meta.get_field("message")

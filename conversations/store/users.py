@@ -1,4 +1,4 @@
-"""What is done for one person at a time."""
+"""Locks a user's row, and records the use of API tokens."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from django.utils import timezone
 from accounts.models import ApiToken, User
 from conversations.errors import NotFound
 
-USE_NOTED_EVERY = timedelta(minutes=1)
+TOKEN_USE_INTERVAL = timedelta(minutes=1)
 
 
 def lock_user(user_id: int) -> User:
-    """The person, with `preferences`. Until the transaction ends no other holds them: what it counts or finds missing
-    stays so. Rows that refer to the person can be written meanwhile. Raises NotFound.
+    """Returns the user, with `preferences`, locked until the transaction ends. Raises NotFound.
+
+    What the transaction counts or finds missing then stays so, as every other one that depends on it locks the same
+    row. Rows that refer to the user can be written meanwhile.
     """
-    held = User.objects.select_for_update(of=("self",), no_key=True).select_related("preferences")
-    person = held.filter(pk=user_id).first()
-    if person is None:
+    users = User.objects.select_for_update(of=("self",), no_key=True).select_related("preferences")
+    user = users.filter(pk=user_id).first()
+    if user is None:
         raise NotFound("user")
-    return person
+    return user
 
 
 def record_token_use(*, token_id: int) -> None:
-    """Keeps that it was used now, unless that was noted within the last minute."""
+    """Records that the token was used now, at most once per TOKEN_USE_INTERVAL."""
     now = timezone.now()
-    unknown = Q(last_used_at=None) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
-    ApiToken.objects.filter(unknown, pk=token_id).update(last_used_at=now)
+    is_due = Q(last_used_at=None) | Q(last_used_at__lt=now - TOKEN_USE_INTERVAL)
+    ApiToken.objects.filter(is_due, pk=token_id).update(last_used_at=now)

@@ -1,4 +1,4 @@
-"""The folders in which tools keep a person's files, and their end when what they belong to is deleted."""
+"""The folders in which tools keep files, and their removal when the owner of the folder is deleted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 def workspaces_folder() -> Path:
-    """Of all workspaces."""
+    """Returns the folder that contains all workspaces."""
     return Path(settings.VAR_DIR) / "workspaces"
 
 
 def of_conversation(conversation_id: UUID) -> Path:
-    """Its own, which one of a project has only from a time before."""
+    """Returns its own folder, which a conversation that is in a project now may have from before."""
     return workspace_path(workspaces_folder(), project_id=None, conversation_id=conversation_id, user_id=0)
 
 
@@ -36,21 +36,21 @@ def of_user(user_id: int) -> Path:
     return workspace_path(workspaces_folder(), project_id=None, conversation_id=None, user_id=user_id)
 
 
-def remove_when_committed(workspaces: Iterable[Path]) -> None:
-    """Within a transaction that deletes what they belong to. Nobody waits for it; a failure is logged."""
-    transaction.on_commit(partial(remove_soon, list(workspaces)))
+def remove_on_commit(folders: Iterable[Path]) -> None:
+    """Removes the folders after the open transaction commits."""
+    transaction.on_commit(partial(remove_in_thread, list(folders)))
 
 
-def remove_soon(workspaces: Iterable[Path]) -> None:
-    """In a thread of its own: there may be many files."""
-    threading.Thread(target=_remove, args=(workspaces,), name="removal of workspaces", daemon=True).start()
+def remove_in_thread(folders: Iterable[Path]) -> None:
+    """Removes the folders in a thread, as there may be many files. A failure is logged."""
+    threading.Thread(target=_remove, args=(folders,), name="remove-workspaces", daemon=True).start()
 
 
-def _remove(workspaces: Iterable[Path]) -> None:
-    for workspace in workspaces:
+def _remove(folders: Iterable[Path]) -> None:
+    for folder in folders:
         try:
-            shutil.rmtree(workspace)  # of a link it takes nothing away
+            shutil.rmtree(folder)  # refuses a symbolic link
         except FileNotFoundError:
-            continue  # no tool has ever written there
+            continue  # no tool has written there
         except OSError as error:
-            logger.error("the files of what was deleted stay in %s: %s", workspace, error)
+            logger.error("the files of what was deleted stay in %s: %s", folder, error)

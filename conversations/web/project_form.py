@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Project
-from conversations.websocket.protocol.requests import PROMPT_LENGTH
+from conversations.websocket.protocol.requests import MAX_PROMPT
 
 
 class ProjectForm(forms.Form):
@@ -18,6 +18,6 @@ class ProjectForm(forms.Form):
         label=_("Instructions"),
         help_text=_("Told to the model in every conversation of this project."),
         required=False,
-        max_length=PROMPT_LENGTH,
+        max_length=MAX_PROMPT,
         widget=forms.Textarea(attrs={"rows": 10, "dir": "auto"}),
     )

@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from accounts.models import User
 from conversations.models import Conversation, Project
 from conversations.store.deletion import workspaces_of
-from conversations.store.workspaces import of_conversation, of_project, of_user, remove_when_committed
+from conversations.store.workspaces import of_conversation, of_project, of_user, remove_on_commit
 from tests.faults.waiting import PATIENCE, POLL
 
 
@@ -82,7 +82,7 @@ def test_nothing_goes_with_a_deletion_that_is_taken_back(
     ada: User, folders: dict[str, Path], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
-        remove_when_committed(workspaces_of(User.objects.filter(pk=ada.pk)))
+        remove_on_commit(workspaces_of(User.objects.filter(pk=ada.pk)))
         transaction.set_rollback(True)
     assert callbacks == []
     assert left(folders, 4) == set(folders)

@@ -16,7 +16,7 @@ WHERE = ("conversation_id", "run_id")
 
 
 @dataclass(frozen=True)
-class Asked:
+class StoredQuestion:
     """A question that was answered, or not: `end` is "done" or "error", with `params`; `steps` as they were watched."""
 
     conversation_id: str
@@ -40,15 +40,15 @@ async def asking(base_url: str, **settings: Any) -> AsyncIterator[Client]:
         yield client
 
 
-async def ask(client: Client, text: str, **params: Any) -> Asked:
+async def ask(client: Client, text: str, **params: Any) -> StoredQuestion:
     """Sends, waits for the end, and finds stored what was watched."""
     return await followed(client, await client.call("message.send", text=text, **params))
 
 
-async def followed(client: Client, sent: dict[str, Any]) -> Asked:
+async def followed(client: Client, sent: dict[str, Any]) -> StoredQuestion:
     """The run that a request has started, to its end."""
     end = await client.ended(sent["run_id"])
-    asked = Asked(
+    asked = StoredQuestion(
         conversation_id=sent["conversation_id"],
         run_id=sent["run_id"],
         message_id=sent["assistant_message_id"],
@@ -64,7 +64,7 @@ async def followed(client: Client, sent: dict[str, Any]) -> Asked:
     return asked
 
 
-async def ledger(asked: Asked) -> list[tuple[int, int, int, bool]]:
+async def ledger(asked: StoredQuestion) -> list[tuple[int, int, int, bool]]:
     """Of every model call of the run: its number, prompt and completion tokens, and whether they are estimated."""
     rows = TokenUsage.objects.filter(run_id=asked.run_id).order_by("iteration")
     return [(row.iteration, row.prompt_tokens, row.completion_tokens, row.estimated) async for row in rows]

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.aimock.asking import Asked, ask, asking, ledger
+from tests.aimock.asking import StoredQuestion, ask, asking, ledger
 from tests.aimock.openai_request import check_request
 from tests.aimock.server import Aimock
 
 pytestmark = [pytest.mark.requires_node, pytest.mark.django_db(transaction=True)]
 
 
-def results(asked: Asked) -> dict[str, dict[str, Any]]:
+def results(asked: StoredQuestion) -> dict[str, dict[str, Any]]:
     """What each call came to, by its id."""
     return {step["id_ref"]: json.loads(step["content"]) for step in asked.steps if step["type"] == "tool_result"}
 
 
-def calls(asked: Asked) -> list[tuple[str, str, str]]:
+def calls(asked: StoredQuestion) -> list[tuple[str, str, str]]:
     found = (step for step in asked.steps if step["type"] == "tool_call")
     return [(step["id_ref"], step["name"], step["status"]) for step in found]
 

@@ -188,7 +188,7 @@ async def test_an_owner_that_loses_a_silent_run_unheard_finds_out_at_its_next_be
         await stored("Once ")
         await asyncio.to_thread(fragile.redis.stop)
         await Run.objects.aupdate(owner=None)
-        await two.runner.look_at_leases()
+        await two.runner.claim_expired_runs()
         await settled(model.requests[0].abandoned)
         assert (await here.ended(sent["run_id"]))["method"] == "done"
         assert [step["content"] for step in here.steps(sent["run_id"])] == ["Once upon a time"]

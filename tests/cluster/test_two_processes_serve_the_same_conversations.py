@@ -129,7 +129,7 @@ async def test_a_run_that_another_process_took_goes_on_for_who_watches_it_here(p
         await here.until("process_step")
         await stored("Once ")
         await Run.objects.aupdate(owner=None)
-        await two.runner.look_at_leases()
+        await two.runner.claim_expired_runs()
         assert (await here.ended(run_id))["method"] == "done"
         assert [step["content"] for step in here.steps(run_id)] == ["Once upon a time"]
 
@@ -144,7 +144,7 @@ async def test_a_process_takes_no_run_up_that_it_still_makes(peers: Neighbourhoo
         await here.until("process_step")
         await stored("Once ")
         await Run.objects.aupdate(owner=None)
-        await one.runner.look_at_leases()
+        await one.runner.claim_expired_runs()
         assert (await here.ended(run_id))["method"] == "done"
         assert [step["content"] for step in here.steps(run_id)] == ["Once upon a time"]
 

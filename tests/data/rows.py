@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from conversations.models import Conversation, Message, Run, Step
 from conversations.providers.catalog import ModelChoice
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
-from conversations.store import Asked, Lease, LedgerEntry, NewQuestion, Question, RunOptions, RunPolicy
+from conversations.store import Lease, LedgerEntry, NewQuestion, Question, RunOptions, RunPolicy, StoredQuestion
 from tests.modelserver import MODEL
 
 MODELS = ModelChoice({"small", "large", MODEL}, "small")
@@ -103,7 +104,7 @@ def policy(owner: str = OWNER, max_runs: int = 100) -> RunPolicy:
 
 def asked(
     question: Question | str = "A question", *, user: User | None = None, owner: str = OWNER, **options: Any
-) -> Asked:
+) -> StoredQuestion:
     """A question as the runner stores it, with its live run; in a conversation of its own unless it says where."""
     if isinstance(question, str):
         question = NewQuestion(question)
@@ -111,12 +112,20 @@ def asked(
         return store.ask(question=question, options=RunOptions((user or a_user()).pk, **options), policy=policy(owner))
 
 
-def lease_of(asked: Asked) -> Lease:
+def lease_of(asked: StoredQuestion) -> Lease:
     run = asked.run
     return Lease(run.pk, run.user_id, run.owner or "", run.attempt)
 
 
-def ended(asked: Asked, status: Literal["complete", "cancelled", "failed"] = "complete") -> None:
+def save_steps(*, lease: Lease, message_id: uuid.UUID, checkpoint: Checkpoint) -> bool:
+    """Stores the steps of one run. Returns False if the run was deleted. Raises RunLost."""
+    [saved] = store.save_progress([store.Progress(lease, message_id, checkpoint)])
+    if isinstance(saved, Exception):
+        raise saved
+    return saved
+
+
+def ended(asked: StoredQuestion, status: Literal["complete", "cancelled", "failed"] = "complete") -> None:
     """Its run ends with a text that is in no step."""
     store.finish_run(
         lease=lease_of(asked),

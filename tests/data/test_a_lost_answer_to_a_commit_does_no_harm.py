@@ -18,7 +18,7 @@ from conversations.errors import NotFound
 from conversations.models import CommittedGroup, Message, Project, Run, TokenUsage
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
-from conversations.store import Asked, NewQuestion, RunOptions
+from conversations.store import NewQuestion, RunOptions, StoredQuestion
 from tests.data.cutting import Cut, CuttingWire
 from tests.data.rows import a_user, lease_of, ledger_entry, policy
 
@@ -42,7 +42,7 @@ def cut_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[CutAt]:
         wire.close()
 
 
-def ask(user: User) -> Asked:
+def ask(user: User) -> StoredQuestion:
     return store.ask(question=NewQuestion("A question"), options=RunOptions(user.pk), policy=policy())
 
 
@@ -99,7 +99,7 @@ async def test_nobody_is_told_that_it_failed_while_it_may_have_happened(
     await asyncio.to_thread(writer.stop)
     cut_at(cut)
     monkeypatch.setattr(writer, "PAUSES", (0.7,))
-    asked = await writer.submit_with_patience(0.5, ask, user)  # which ends after the first try, before the second
+    asked = await writer.submit_with_timeout(0.5, ask, user)  # which ends after the first try, before the second
     assert (await Run.objects.aget()).pk == asked.run.pk
 
 

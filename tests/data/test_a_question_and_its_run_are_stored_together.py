@@ -179,10 +179,10 @@ async def test_of_questions_that_race_into_one_conversation_one_is_answered(
         ]
         outcomes = await asyncio.gather(*racing, return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in outcomes) == [
-            "Asked",
             "RunActive",
             "RunActive",
             "RunActive",
+            "StoredQuestion",
         ]
         assert await Run.objects.filter(conversation=conversation).acount() == 1
         assert await Message.objects.filter(conversation=conversation).acount() == 2

@@ -13,8 +13,8 @@ from conversations.errors import NotFound
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
 from conversations.runs.checkpoint import Checkpoint, StepWrite
 from conversations.runs.live import Outcome
-from conversations.store import Asked, Lease, RunLost
-from tests.data.rows import a_user, asked, ended, lease_of, ledger_entry
+from conversations.store import Lease, RunLost, StoredQuestion
+from tests.data.rows import a_user, asked, ended, lease_of, ledger_entry, save_steps
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +23,11 @@ def a_step() -> Checkpoint:
     return Checkpoint(writes={0: StepWrite(0, "text", True, 0, {"iteration": 1}, ["words"])})
 
 
-def save(made: Asked, lease: Lease) -> Any:
-    return store.save_steps(lease=lease, message_id=made.message.pk, checkpoint=a_step())
+def save(made: StoredQuestion, lease: Lease) -> Any:
+    return save_steps(lease=lease, message_id=made.message.pk, checkpoint=a_step())
 
 
-def finish_iteration(made: Asked, lease: Lease) -> Any:
+def finish_iteration(made: StoredQuestion, lease: Lease) -> Any:
     return store.finish_iteration(
         lease=lease,
         message_id=made.message.pk,
@@ -37,11 +37,11 @@ def finish_iteration(made: Asked, lease: Lease) -> Any:
     )
 
 
-def note_call(made: Asked, lease: Lease) -> Any:
+def note_call(made: StoredQuestion, lease: Lease) -> Any:
     return store.record_call_started(lease=lease, message_id=made.message.pk, call_id="a")
 
 
-def finish(made: Asked, lease: Lease) -> Any:
+def finish(made: StoredQuestion, lease: Lease) -> Any:
     return store.finish_run(
         lease=lease,
         message_id=made.message.pk,
@@ -52,11 +52,11 @@ def finish(made: Asked, lease: Lease) -> Any:
     )
 
 
-Write = Callable[[Asked, Lease], Any]
+Write = Callable[[StoredQuestion, Lease], Any]
 every_write = pytest.mark.parametrize("write", [save, finish_iteration, note_call, finish])
 
 
-def written(made: Asked) -> tuple[int, int, str, str]:
+def written(made: StoredQuestion) -> tuple[int, int, str, str]:
     run, message = Run.objects.get(pk=made.run.pk), Message.objects.get(pk=made.message.pk)
     return Step.objects.count(), TokenUsage.objects.count(), run.status, message.status
 
@@ -164,13 +164,13 @@ def test_deleting_keeps_what_was_used() -> None:
 
 def test_a_cancel_is_noted_for_the_owner_to_see() -> None:
     made = asked()
-    assert store.beat(owner="this process") == {made.run.pk: False}
+    assert store.record_heartbeat(owner="this process") == {made.run.pk: False}
     assert store.request_cancel(user_id=a_user().pk, run_id=made.run.pk) is True
-    assert store.beat(owner="another process") == {}
-    assert store.beat(owner="this process") == {made.run.pk: True}
+    assert store.record_heartbeat(owner="another process") == {}
+    assert store.record_heartbeat(owner="this process") == {made.run.pk: True}
     assert Run.objects.get().beat == 2
     ended(made)
-    assert store.beat(owner="this process") == {}
+    assert store.record_heartbeat(owner="this process") == {}
     assert store.request_cancel(user_id=a_user().pk, run_id=made.run.pk) is False
 
 

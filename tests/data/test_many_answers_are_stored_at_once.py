@@ -9,13 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from conversations import store
 from conversations.models import Run, Step
 from conversations.runs.checkpoint import Checkpoint, StepWrite
-from conversations.store import Asked, Progress, RunLost
+from conversations.store import Progress, RunLost, StoredQuestion
 from tests.data.rows import asked, ended, lease_of, stored_steps
 
 pytestmark = pytest.mark.django_db
 
 
-def begun(made: Asked) -> Progress:
+def begun(made: StoredQuestion) -> Progress:
     writes = {
         0: StepWrite(0, "thinking", True, 0, {"iteration": 1}, ["Let me"]),
         1: StepWrite(1, "tool_call", True, 0, {"iteration": 1, "id_ref": "a", "name": "add"}, ['{"x"']),
@@ -23,7 +23,7 @@ def begun(made: Asked) -> Progress:
     return Progress(lease_of(made), made.message.pk, Checkpoint(writes=writes))
 
 
-def grown(made: Asked, words: str = " see") -> Progress:
+def grown(made: StoredQuestion, words: str = " see") -> Progress:
     writes = {
         0: StepWrite(0, "thinking", False, 6, {"duration": 1.5}, [words]),
         1: StepWrite(1, "tool_call", False, 4, {}, [": 1}"]),
@@ -31,7 +31,7 @@ def grown(made: Asked, words: str = " see") -> Progress:
     return Progress(lease_of(made), made.message.pk, Checkpoint(writes=writes))
 
 
-def several(count: int) -> list[Asked]:
+def several(count: int) -> list[StoredQuestion]:
     made = [asked(f"Question {number}") for number in range(count)]
     assert store.save_progress([begun(each) for each in made]) == [True] * count
     return made

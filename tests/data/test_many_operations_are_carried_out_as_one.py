@@ -50,7 +50,7 @@ async def names() -> list[str]:
 
 async def test_neighbours_are_one_call_in_their_order(writer: Writer, release: threading.Event) -> None:
     adding, expected = Adding(), [f"user{n}" for n in range(50)]
-    waiting = [writer.submit_joint(adding.add, name) for name in expected]
+    waiting = [writer.submit_batched(adding.add, name) for name in expected]
     release.set()
     assert await asyncio.gather(*waiting) == expected
     assert adding.calls == [expected]
@@ -59,9 +59,9 @@ async def test_neighbours_are_one_call_in_their_order(writer: Writer, release: t
 
 async def test_what_comes_between_keeps_its_place(writer: Writer, release: threading.Event) -> None:
     adding, other = Adding(), Adding()
-    before = [writer.submit_joint(adding.add, name) for name in ("a", "b")]
+    before = [writer.submit_batched(adding.add, name) for name in ("a", "b")]
     between = writer.submit(User.objects.count)
-    after = [writer.submit_joint(adding.add, "c"), writer.submit_joint(other.add, "d")]
+    after = [writer.submit_batched(adding.add, "c"), writer.submit_batched(other.add, "d")]
     release.set()
     assert await asyncio.gather(*before, *after) == ["a", "b", "c", "d"]
     assert await between == 2
@@ -72,7 +72,7 @@ async def test_one_that_is_refused_by_the_database_takes_no_neighbour_along(
     writer: Writer, release: threading.Event
 ) -> None:
     adding = Adding()
-    waiting = [writer.submit_joint(adding.add, name) for name in ("ada", "eve", "ada", "bob")]
+    waiting = [writer.submit_batched(adding.add, name) for name in ("ada", "eve", "ada", "bob")]
     release.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [outcomes[0], outcomes[1], outcomes[3]] == ["ada", "eve", "bob"]
@@ -86,7 +86,7 @@ async def test_an_error_that_is_given_for_one_is_raised_to_that_one(
     writer: Writer, release: threading.Event, others: list[str]
 ) -> None:
     adding = Adding()
-    waiting = [writer.submit_joint(adding.add, name) for name in ["nobody", *others]]
+    waiting = [writer.submit_batched(adding.add, name) for name in ["nobody", *others]]
     release.set()
     refused, *outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(refused, LookupError)

@@ -8,7 +8,7 @@ from conversations import store
 from conversations.models import Run, Step, TokenUsage
 from conversations.queries.leases import leases_of_others
 from conversations.runs.checkpoint import Checkpoint
-from tests.data.rows import asked, ended, lease_of, ledger_entry, text
+from tests.data.rows import asked, ended, lease_of, ledger_entry, save_steps, text
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +39,7 @@ def test_the_dead_process_cannot_write_it_any_more() -> None:
     made = asked(owner="the dead process")
     store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
     with pytest.raises(store.RunLost):
-        store.save_steps(lease=lease_of(made), message_id=made.message.pk, checkpoint=Checkpoint())
+        save_steps(lease=lease_of(made), message_id=made.message.pk, checkpoint=Checkpoint())
 
 
 def test_ended_runs_and_the_processs_own_are_left_alone() -> None:

@@ -8,7 +8,6 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations import store
 from conversations.models import Step
 from conversations.queries.stored_runs import identity_of, live_step
 from conversations.runs.checkpoint import Checkpoint, take_checkpoint
@@ -22,7 +21,7 @@ from conversations.runs.events import (
     ThinkingFinished,
 )
 from conversations.runs.live import Cursor, LiveRun, LiveStep
-from tests.data.rows import asked, lease_of, stored_steps
+from tests.data.rows import asked, lease_of, save_steps, stored_steps
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +40,7 @@ class Stored:
         return take_checkpoint(self._cursor)
 
     def write(self, checkpoint: Checkpoint) -> None:
-        store.save_steps(lease=lease_of(self.asked), message_id=self.asked.message.pk, checkpoint=checkpoint)
+        save_steps(lease=lease_of(self.asked), message_id=self.asked.message.pk, checkpoint=checkpoint)
 
     def save(self, *events: StepEvent) -> None:
         self.write(self.apply(*events))

@@ -69,7 +69,7 @@ async def test_what_gathers_while_one_group_is_written_makes_the_next(writer: Wr
 
 
 async def test_a_group_has_a_largest_size(writer: Writer, hold: Hold) -> None:
-    waiting = [writer.submit(User.objects.count) for _ in range(Writer.GROUP + 1)]
+    waiting = [writer.submit(User.objects.count) for _ in range(Writer.MAX_GROUP + 1)]
     hold.release()
     await asyncio.gather(*waiting)
     assert writer.groups == 3
@@ -146,7 +146,7 @@ async def test_who_stops_waiting_disturbs_nobody(writer: Writer, hold: Hold) -> 
 
 
 async def test_stopping_does_what_is_queued(writer: Writer, hold: Hold) -> None:
-    expected = [f"user{n}" for n in range(Writer.GROUP + 10)]
+    expected = [f"user{n}" for n in range(Writer.MAX_GROUP + 10)]
     waiting = [writer.submit(add, name) for name in expected]
     hold.release()
     await asyncio.to_thread(writer.stop)

@@ -82,7 +82,7 @@ async def test_a_long_lock_loses_nothing_and_changes_no_order(
 
 @pytest.mark.usefixtures("impatient")
 async def test_whose_patience_ends_is_told_so_and_nothing_happens_later(lock: Lock, writer: Writer) -> None:
-    impatient = writer.submit_with_patience(0.1, add, "impatient")
+    impatient = writer.submit_with_timeout(0.1, add, "impatient")
     patient = writer.submit(add, "patient")
     with pytest.raises(DatabaseUnavailable):
         await asyncio.wait_for(impatient, 10)
@@ -99,7 +99,7 @@ async def test_who_comes_while_others_wait_is_told_in_time_too(
     patient = writer.submit(add, "patient")
     assert await asyncio.to_thread(refused.wait, 10)
     with pytest.raises(DatabaseUnavailable):
-        await asyncio.wait_for(writer.submit_with_patience(0.1, add, "impatient"), 10)
+        await asyncio.wait_for(writer.submit_with_timeout(0.1, add, "impatient"), 10)
     lock.release()
     assert await asyncio.wait_for(patient, 10) == "patient"
     assert await names() == ["patient"]

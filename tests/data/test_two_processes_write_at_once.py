@@ -17,7 +17,15 @@ from conversations import store
 from conversations.db.readers import Readers
 from conversations.db.writer import Writer
 from conversations.models import AcceptedRequest, Conversation, Message, Project, Run
-from conversations.store import Asked, EditedQuestion, NewQuestion, Question, RepeatedQuestion, RequestKey, RunOptions
+from conversations.store import (
+    EditedQuestion,
+    NewQuestion,
+    Question,
+    RepeatedQuestion,
+    RequestKey,
+    RunOptions,
+    StoredQuestion,
+)
 from tests.data.outside import connect_outside
 from tests.data.rows import Talk, a_user, text
 from tests.data.rows import policy as terms_of
@@ -50,7 +58,7 @@ def both(writer: Writer, other_writer: Writer) -> Both[T]:
     return carry_out
 
 
-def ask(question: Question, user_id: int, max_runs: int = 100) -> Asked:
+def ask(question: Question, user_id: int, max_runs: int = 100) -> StoredQuestion:
     return store.ask(question=question, options=RunOptions(user_id), policy=terms_of(max_runs=max_runs))
 
 
@@ -61,7 +69,7 @@ def a_talk() -> Conversation:
 
 
 @pytest.mark.parametrize("kind", ["new", "edited", "same"])
-async def test_one_conversation_gets_one_run(writer: Writer, both: Both[Asked], kind: str) -> None:
+async def test_one_conversation_gets_one_run(writer: Writer, both: Both[StoredQuestion], kind: str) -> None:
     conversation = await writer.submit(a_talk)
     first = await Message.objects.aget(role="user")
     answer = await Message.objects.aget(role="assistant")
@@ -72,8 +80,8 @@ async def test_one_conversation_gets_one_run(writer: Writer, both: Both[Asked], 
     }
     question, owner_id = questions[kind], conversation.owner_id
     outcomes = await both(lambda: ask(question, owner_id), lambda: ask(question, owner_id))
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Asked", "RunActive"]
-    [asked] = [outcome for outcome in outcomes if isinstance(outcome, Asked)]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["StoredQuestion", "RunActive"]
+    [asked] = [outcome for outcome in outcomes if isinstance(outcome, StoredQuestion)]
     assert (await Run.objects.aget()).pk == asked.run.pk
     assert (await Conversation.objects.aget()).leaf_id == asked.message.pk
     assert await Message.objects.acount() == (3 if kind == "same" else 4)
@@ -96,11 +104,11 @@ async def test_one_request_id_is_carried_out_once(writer: Writer, both: Both[tup
     assert await AcceptedRequest.objects.acount() == 1
 
 
-async def test_nobody_gets_more_runs_at_once_than_are_allowed(writer: Writer, both: Both[Asked]) -> None:
+async def test_nobody_gets_more_runs_at_once_than_are_allowed(writer: Writer, both: Both[StoredQuestion]) -> None:
     user = await writer.submit(a_user)
     question = NewQuestion("A question")
     outcomes = await both(lambda: ask(question, user.pk, max_runs=1), lambda: ask(question, user.pk, max_runs=1))
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Asked", "RateLimited"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["StoredQuestion", "RateLimited"]
 
 
 async def test_a_conversation_that_is_deleted_meanwhile_is_not_found(writer: Writer, both: Both[object]) -> None:

@@ -32,7 +32,7 @@ from conversations.runner import runner
 from conversations.runner.run_task import RunTask
 from tools.workspace import Workspace
 
-OPERATIONS = ("ask", "begin_attempt", "finish_iteration", "finish_run", "record_call_started")
+OPERATIONS = ("ask_once", "begin_attempt", "finish_iteration", "finish_run", "record_call_started")
 PLACES = Path(os.environ["FAULTS_PLACES"])
 POLL = 0.005
 
@@ -103,15 +103,15 @@ async def end(self: RunTask, outcome: Any) -> None:
 for operation in OPERATIONS:
     setattr(store, operation, holding(operation, getattr(store, operation)))
 storing_steps, storing_result = store.save_progress, holding("store_result", store.save_progress)
-reading, writing, waiting, ending = Workspace.read, Workspace.write, RunTask._results_stored, RunTask._end
+reading, writing, waiting, ending = Workspace.read, Workspace.write, RunTask._wait_for_results, RunTask._finish
 for owner, name, held in (
     (store, "save_progress", save_progress),
     (Workspace, "read", read),
     (Workspace, "write", write),
-    (RunTask, "_results_stored", results_stored),
-    (RunTask, "_end", end),
+    (RunTask, "_wait_for_results", results_stored),
+    (RunTask, "_finish", end),
 ):
     setattr(owner, name, held)
 
-consumers.UNREAD_SECONDS = float(os.environ.get("FAULTS_UNREAD_SECONDS", consumers.UNREAD_SECONDS))  # type: ignore[assignment]
-runner.PATIENCE = float(os.environ.get("FAULTS_PATIENCE", runner.PATIENCE))
+consumers.UNREAD_TIMEOUT = float(os.environ.get("FAULTS_UNREAD_SECONDS", consumers.UNREAD_TIMEOUT))  # type: ignore[assignment]
+runner.WRITE_TIMEOUT = float(os.environ.get("FAULTS_PATIENCE", runner.WRITE_TIMEOUT))

@@ -20,14 +20,14 @@ async def test_also_if_the_server_was_killed_before_it_was_stored_and_again_righ
     script = Script({"Tell me": [answer(FINAL)]})
     async with model_server(script) as model, deployment.server(model) as server:
         await server.start()
-        for place in ("ask-before-commit", "ask-after-commit"):
+        for place in ("ask_once-before-commit", "ask_once-after-commit"):
             server.hold(place)
             async with deployment.client(server) as ada:
                 await ada.send("message.send", **QUESTION)
                 await server.reached(place)
                 server.kill()
                 assert await ada.closed() == 1006
-            assert len(deployment.stored.questions()) == (place == "ask-after-commit")
+            assert len(deployment.stored.questions()) == (place == "ask_once-after-commit")
             await server.start()
         async with deployment.client(server) as ada:
             sent = await ada.call("message.send", **QUESTION)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Shape = Callable[[Any, str], None]
-FRAME_BYTES = 1_000_000
+MAX_FRAME_BYTES = 1_000_000
 ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\u(?!00[01]|d[89a-f])|\\ud[89ab]..\\ud[c-f])")
 """What could stand as it is: all but control characters and a surrogate that has no partner."""
 
@@ -583,7 +583,7 @@ class Contract:
         """The frame, decoded. Raises Violation."""
         expect(isinstance(frame, str), "frame", "text")
         size = len(frame.encode()) if isinstance(frame, str) else len(frame)
-        expect(size <= FRAME_BYTES, "frame", f"at most 1 MB, not {size}: {frame[:200]!r}")
+        expect(size <= MAX_FRAME_BYTES, "frame", f"at most 1 MB, not {size}: {frame[:200]!r}")
         decoded = _decode(str(frame))
         if "method" in decoded:
             self._take_notification(decoded)

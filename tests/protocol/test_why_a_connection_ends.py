@@ -149,7 +149,7 @@ async def test_a_run_goes_on_when_its_persons_connection_is_closed() -> None:
 
 
 async def test_a_client_that_asks_for_much_and_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriber, "MOST_UNREAD", 500_000)
+    monkeypatch.setattr(subscriber, "MAX_UNREAD", 500_000)
     async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client() as tab:
         sent = await t.ask("x" * 100_000)
         await tab.call("flow.start", window=16_384)
@@ -171,7 +171,7 @@ def narrow_socket(site: Site) -> socket.socket:
 
 
 async def test_one_who_does_not_read_at_all_is_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriber, "MOST_UNREAD", 500_000)
+    monkeypatch.setattr(subscriber, "MAX_UNREAD", 500_000)
     async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t:
         sent = await t.ask("x" * 190_000)
         request = '{"jsonrpc":"2.0","id":1,"method":"conversation.get","params":{"conversation_id":"%s"}}'

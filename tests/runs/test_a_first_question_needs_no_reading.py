@@ -15,8 +15,8 @@ from conversations.llm.types import Endpoint
 from conversations.models import Message, Project
 from conversations.providers.catalog import CatalogEntry, ModelCatalog
 from conversations.runner.dependencies import RunDependencies, RunLimits
-from conversations.runner.preparation import is_at_hand, load_run, prepare_run
-from conversations.store import Asked, EditedQuestion, NewQuestion, RepeatedQuestion
+from conversations.runner.preparation import load_run, needs_no_reading, prepare_run
+from conversations.store import EditedQuestion, NewQuestion, RepeatedQuestion, StoredQuestion
 from tests.data.rows import a_conversation, a_user, asked, ended
 from tools.builtin import builtin_registry
 
@@ -37,17 +37,17 @@ def dependencies(tmp_path: Path) -> RunDependencies:
     )
 
 
-def plainly() -> Asked:
+def plainly() -> StoredQuestion:
     return asked("A question")
 
 
-def of_one_with_instructions() -> Asked:
+def of_one_with_instructions() -> StoredQuestion:
     ada: User = a_user()
     Preferences.objects.create(user=ada, about="A baker.", how_to_answer="In rhymes.", time_zone="Pacific/Auckland")
     return asked("A question", user=ada)
 
 
-def in_a_conversation_that_was_set_up() -> Asked:
+def in_a_conversation_that_was_set_up() -> StoredQuestion:
     fields: dict[str, Any] = {
         "system_prompt": "Be brief.",
         "temperature": 0.5,
@@ -58,17 +58,17 @@ def in_a_conversation_that_was_set_up() -> Asked:
     return asked(NewQuestion("A question", conversation_id=conversation.pk), tool_choice="required")
 
 
-def without_tools() -> Asked:
+def without_tools() -> StoredQuestion:
     return asked("A question", tools_enabled=False)
 
 
-def anew() -> Asked:
+def anew() -> StoredQuestion:
     first = asked("A question")
     ended(first)
     return asked(EditedQuestion(first.user_message.pk, "Another"))
 
 
-def again() -> Asked:
+def again() -> StoredQuestion:
     first = asked("A question")
     ended(first)
     return asked(RepeatedQuestion(first.message.pk))
@@ -80,8 +80,8 @@ def again() -> Asked:
 def test_it_is_prepared_without_a_query_as_it_would_be_from_its_rows(
     ask: Any, dependencies: RunDependencies, django_assert_num_queries: Any
 ) -> None:
-    made = cast(Asked, ask())
-    assert is_at_hand(made.run)
+    made = cast(StoredQuestion, ask())
+    assert needs_no_reading(made.run)
     with django_assert_num_queries(0):
         prepared = prepare_run(made.run, ENTRY, dependencies)
     assert prepared == prepare_run(load_run(made.run.pk), ENTRY, dependencies)
@@ -92,16 +92,16 @@ def test_what_was_said_before_is_read() -> None:
     first = asked("A question")
     ended(first)
     follow_up = asked(NewQuestion("Another", conversation_id=first.conversation.pk))
-    assert not is_at_hand(follow_up.run)
+    assert not needs_no_reading(follow_up.run)
     assert Message.objects.count() == 4
 
 
 def test_a_projects_instructions_are_read() -> None:
     project = Project.objects.create(owner=a_user(), name="Garden", instructions="Think of roses.")
-    assert not is_at_hand(asked(NewQuestion("A question", project_id=project.pk)).run)
+    assert not needs_no_reading(asked(NewQuestion("A question", project_id=project.pk)).run)
 
 
 def test_who_takes_a_run_up_reads_how_far_it_is() -> None:
     run = asked("A question").run
     run.attempt = 2
-    assert not is_at_hand(run)
+    assert not needs_no_reading(run)

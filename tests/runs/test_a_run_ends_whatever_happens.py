@@ -22,7 +22,7 @@ from conversations.models import Conversation, Message, Run, Step
 from conversations.providers.catalog import CatalogEntry, ModelCatalog
 from conversations.queries.stored_runs import identity_of
 from conversations.runner.dependencies import RunDependencies, RunLimits
-from conversations.runner.run_task import RunTask
+from conversations.runner.run_task import INTERRUPTED, RunTask
 from conversations.runs.live import LiveRun
 from tests.data.rows import Talk, a_user, asked, call
 from tests.modelserver import answer, calls, hang, model_server, tool_call
@@ -108,7 +108,7 @@ async def test_an_end_that_cannot_be_stored_is_told_all_the_same() -> None:
         sent = await ada.call("message.send", text="Hi")
         end = await ada.ended(sent["run_id"])
         assert (end["method"], end["params"]["code"]) == ("error", "internal")
-        assert site.runner.live_in(sent["conversation_id"]) is None
+        assert site.runner.live_run(sent["conversation_id"]) is None
         other = await ada.call("message.send", text="Still there?")
         assert (await ada.ended(other["run_id"]))["params"]["code"] == "internal"
 
@@ -206,7 +206,7 @@ async def test_of_two_reasons_to_stop_the_first_counts(dependencies: RunDependen
     task.start()
     await asyncio.sleep(0)
     task.cancel()
-    task.interrupt()
+    task.stop(INTERRUPTED)
     task.cancel()
     await asyncio.wait_for(ended, 10)
     await task.wait()

@@ -13,7 +13,7 @@ from django.conf import settings
 from conversations.llm.types import FunctionCall
 from conversations.models import Run, Step, TokenUsage
 from conversations.runs.events import IterationStarted, RunCompleted, StepStarted
-from conversations.runs.model_call import Round
+from conversations.runs.model_call import Iteration
 from tests.data.rows import asked
 from tests.modelserver import MODEL, ModelServer, answer, model_server
 from tests.runs.scripted import ScriptedModel, asks, events_of, results, run_of, says
@@ -30,10 +30,10 @@ async def look(place: int) -> str:
     return f"nothing at {place}"
 
 
-def looked(call_id: str, place: int, *, done: bool) -> Round:
+def looked(call_id: str, place: int, *, done: bool) -> Iteration:
     call = FunctionCall(call_id, "look", json.dumps({"place": place}))
     results = {call_id: ToolResult(call_id, "look", '{"success":true}', True)} if done else {}
-    return Round(1, "Let me look", "", [(2, call)], results, "tool_calls")
+    return Iteration(1, "Let me look", "", [(2, call)], results, "tool_calls")
 
 
 async def test_it_counts_on_from_where_it_was() -> None:
@@ -55,7 +55,7 @@ async def test_calls_without_a_result_are_made_first() -> None:
 
 async def test_a_run_of_which_only_the_end_was_missing_asks_no_model() -> None:
     model = ScriptedModel(says("too late"))
-    events = await events_of(run_of(model, look, done=[Round(1, "The answer", "", [], {}, "length")]))
+    events = await events_of(run_of(model, look, done=[Iteration(1, "The answer", "", [], {}, "length")]))
     assert events == [RunCompleted("length")]
     assert model.requests == []
 

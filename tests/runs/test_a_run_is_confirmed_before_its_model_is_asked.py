@@ -25,7 +25,7 @@ async def answering() -> AsyncIterator[tuple[Site, ModelServer]]:
     async with model_server([text("Once "), hang()]) as model, running_site(model) as site, site.client() as ada:
         await ada.call("message.send", text="Tell me")
         await ada.until("process_step")
-        site.runner._beaten_at = time.monotonic() - 100
+        site.runner._heartbeat_at = time.monotonic() - 100
         yield site, model
 
 
@@ -49,13 +49,13 @@ async def test_a_run_that_another_process_took_meanwhile_is_stopped() -> None:
 
 
 async def test_all_wait_for_a_database_that_is_away_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "CONFIRMED_WITHIN", 0.2)
+    monkeypatch.setattr(runner, "CONFIRM_TIMEOUT", 0.2)
     async with answering() as (site, _), database_away(site.runner), asyncio.timeout(1):
         await asyncio.gather(*(site.runner._confirm() for _ in range(20)))
 
 
 async def test_nothing_is_asked_of_the_database_after_a_beat() -> None:
     async with answering() as (site, _):
-        await site.runner._beat()
+        await site.runner._record_heartbeat()
         async with database_away(site.runner), asyncio.timeout(0.1):
             await site.runner._confirm()

@@ -151,7 +151,7 @@ async def test_a_run_whose_rows_are_gone_stops_asking_the_model(deleted: str) ->
         gate.open()
         await settled(model.requests[0].abandoned)
         await ada.ended(sent["run_id"])
-        assert site.runner.live_in(sent["conversation_id"]) is None
+        assert site.runner.live_run(sent["conversation_id"]) is None
         usage = await TokenUsage.objects.aget()
         assert (usage.run_id, usage.estimated) == (None, True)
         again = await ada.call("message.send", text="Are you well?")
@@ -170,9 +170,9 @@ async def test_a_run_whose_row_is_gone_is_not_in_the_way_of_the_next() -> None:
         await settled(model.arrival(2))
         first.open()
         await ada.ended(gone["run_id"])
-        live = site.runner.live_in(where)
+        live = site.runner.live_run(where)
         assert live is not None
         assert live.identity.run_id == sent["run_id"]
         second.open()
         assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
-        assert site.runner.live_in(where) is None
+        assert site.runner.live_run(where) is None

@@ -86,7 +86,7 @@ async def test_an_ended_run_leaves_nothing_in_memory() -> None:
         sent = await ada.call("message.send", text="Tell me")
         await second_tab.call("conversation.subscribe", conversation_id=sent["conversation_id"])
         await second_tab.until("process_step")
-        live = site.runner.live_in(sent["conversation_id"])
+        live = site.runner.live_run(sent["conversation_id"])
         assert live is not None
         gone = asyncio.Event()
         weakref.finalize(live, gone.set)
@@ -94,5 +94,5 @@ async def test_an_ended_run_leaves_nothing_in_memory() -> None:
         gate.open()
         for tab in (ada, second_tab):
             await tab.ended(sent["run_id"])
-        assert site.runner.live_in(sent["conversation_id"]) is None
+        assert site.runner.live_run(sent["conversation_id"]) is None
         await asyncio.wait_for(gone.wait(), 10)

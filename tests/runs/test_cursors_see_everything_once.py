@@ -18,7 +18,7 @@ from conversations.runs.events import (
     ThinkingFinished,
 )
 from conversations.runs.live import (
-    PART,
+    MAX_PART,
     Cursor,
     LiveRun,
     Outcome,
@@ -174,9 +174,9 @@ def test_without_resets_each_character_is_sent_once(pauses: list[int]) -> None:
 
 def test_a_step_larger_than_a_frame_comes_in_parts() -> None:
     run = LiveRun(IDENTITY)
-    run.apply(ResultAdded(0, 1, "call", "tool", "x" * (2 * PART + 1), True, False, 0.1))
+    run.apply(ResultAdded(0, 1, "call", "tool", "x" * (2 * MAX_PART + 1), True, False, 0.1))
     sizes = [len(c.text) for c in Cursor(run).changes() if isinstance(c, StepShown | StepAppended)]
-    assert sizes == [PART, PART, 1]
+    assert sizes == [MAX_PART, MAX_PART, 1]
 
 
 def test_a_cursor_looks_only_at_what_changed() -> None:

@@ -76,7 +76,7 @@ async def test_a_link_is_not_followed_and_what_stays_is_said(tmp_path: Path, cap
     (inner / "way-out").symlink_to(elsewhere)
     link.symlink_to(elsewhere)
     with caplog.at_level(logging.ERROR, "conversations.store.workspaces"):
-        workspaces.remove_soon([tmp_path / "never-there", link, inner])
+        workspaces.remove_in_thread([tmp_path / "never-there", link, inner])
         await until(lambda: not inner.exists(), "what can go has gone")
     assert (elsewhere / "a.txt").exists()
     assert [str(link) in message for message in caplog.messages] == [True]

@@ -14,7 +14,7 @@ from accounts.models import Preferences
 from conversations.llm.dialect import request_body
 from conversations.llm.types import CompletionRequest, Endpoint
 from conversations.models import Project, Step
-from conversations.runner.history import NOT_CARRIED_OUT, UNANSWERED, load_history
+from conversations.runner.history import NO_RESULT, UNANSWERED, load_history
 from tests.data.rows import Talk, a_conversation, a_user, call, result, text, thinking
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_a_call_that_was_not_carried_out_is_given_a_result() -> None:
     talk.ask("Well?")
     _, _, said, *told = sent(talk)
     assert [c["id"] for c in said["tool_calls"]] == ["a", "b"]
-    assert spoken(told) == [("tool", "done"), ("tool", NOT_CARRIED_OUT), ("assistant", UNANSWERED), ("user", "Well?")]
+    assert spoken(told) == [("tool", "done"), ("tool", NO_RESULT), ("assistant", UNANSWERED), ("user", "Well?")]
 
 
 @pytest.mark.parametrize("arguments", ['{"unfinished', "", "[1]", '"text"', '{"x": NaN}', '{"a":' * 50_000])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conversations.runner.adaptive_delay import Pace
+from conversations.runner.adaptive_delay import AdaptiveDelay
 
 
 class Machine:
@@ -12,7 +12,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.cpu = self.wall = 0.0
-        self.pace = Pace(quiet=0.3, busy=0.8, longest=0.06, cpu=lambda: self.cpu, wall=lambda: self.wall)
+        self.pace = AdaptiveDelay(quiet=0.3, busy=0.8, longest=0.06, cpu=lambda: self.cpu, wall=lambda: self.wall)
 
     def live(self, seconds: float, share: float) -> float:
         """With so much of a core in use; the pause at the end."""

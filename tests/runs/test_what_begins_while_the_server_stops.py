@@ -62,7 +62,7 @@ async def stopping(runner: Runner) -> asyncio.Task[None]:
 async def test_a_question_that_is_stored_late_is_acknowledged_and_handed_over(
     hold: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ask", hold.behind(store.ask))
+    monkeypatch.setattr(store, "ask_once", hold.behind(store.ask_once))
     async with model_server([hang()]) as model, running_site(model) as site, site.client() as ada:
         asking = asyncio.create_task(ada.call("message.send", text="Tell me"))
         await hold.until_reached()
@@ -80,7 +80,7 @@ async def test_a_question_that_is_not_stored_yet_is_refused(hold: Hold) -> None:
         held = asyncio.ensure_future(site.runner.write(hold.stay))
         await hold.until_reached()
         asking = asyncio.create_task(ada.call("message.send", text="Tell me"))
-        await until(lambda: site.runner.is_beginning, "the question waits for the writer")
+        await until(lambda: site.runner.is_starting_runs, "the question waits for the writer")
         stop = await stopping(site.runner)
         hold.released.set()
         with pytest.raises(CallError) as refused:
@@ -96,7 +96,7 @@ async def test_a_run_that_is_just_being_taken_up_is_handed_on(hold: Hold, monkey
         monkeypatch.setattr(store, "claim_runs", hold.behind(store.claim_runs))
         await sync_to_async(asked)("Tell me", owner="a process that stopped", model=MODEL)
         await Run.objects.aupdate(owner=None)
-        looking = asyncio.create_task(site.runner.look_at_leases())
+        looking = asyncio.create_task(site.runner.claim_expired_runs())
         await hold.until_reached()
         stop = await stopping(site.runner)
         hold.released.set()

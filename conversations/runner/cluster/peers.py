@@ -40,7 +40,7 @@ class Home(Protocol):
 
     def cancel_in(self, conversation_id: str) -> None: ...
 
-    async def look_at_leases(self) -> None: ...
+    async def claim_expired_runs(self) -> None: ...
 
 
 class Peers:
@@ -104,7 +104,7 @@ class Peers:
             case "run.cancel":
                 self._home.cancel(mail["run_id"])
             case "runs.free":
-                self._spawn(self._home.look_at_leases())
+                self._spawn(self._home.claim_expired_runs())
 
     async def _begun(self, mail: Mail) -> None:
         if self._subscribers.is_followed(mail["conversation_id"]):

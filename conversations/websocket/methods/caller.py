@@ -1,4 +1,4 @@
-"""Who asks, and what every method needs."""
+"""The caller of a method, and what several methods share."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, on which connection."""
+    """The authenticated user of a connection."""
 
     user: User
     runner: Runner
     subscriber: Subscriber
 
     async def read(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function finds in the database. Raises RequestError."""
+        """Calls a function that reads the database. Raises RequestError."""
         try:
             return await self.runner.readers.run(function, *args, **kwargs)
         except DatabaseUnavailable as error:
@@ -55,17 +55,18 @@ class Caller:
         return self.runner.tools.for_user(ToolUser(self.user.pk, self.user.get_username()))
 
 
-def method(name: str, kind: type[Params]) -> Callable[[Method], Method]:
-    """Serves a method of the protocol, whose params are checked to be of the kind."""
+def method(name: str, params_type: type[Params]) -> Callable[[Method], Method]:
+    """Registers the function for a method of the protocol, whose params are validated as `params_type`."""
 
     def register(function: Method) -> Method:
-        METHODS[name] = kind, function
+        METHODS[name] = params_type, function
         return function
 
     return register
 
 
 def own_conversation(caller: Caller, conversation_id: uuid.UUID) -> Conversation:
+    """Reads a conversation of the caller. Raises NotFound."""
     found = Conversation.objects.filter(pk=conversation_id, owner_id=caller.user.pk).first()
     if found is None:
         raise NotFound("conversation")
@@ -73,6 +74,7 @@ def own_conversation(caller: Caller, conversation_id: uuid.UUID) -> Conversation
 
 
 def own_project(caller: Caller, project_id: uuid.UUID) -> Project:
+    """Reads a project of the caller. Raises NotFound."""
     found = Project.objects.filter(pk=project_id, owner_id=caller.user.pk).first()
     if found is None:
         raise NotFound("project")
@@ -82,34 +84,35 @@ def own_project(caller: Caller, project_id: uuid.UUID) -> Project:
 async def read_between_runs(
     caller: Caller, conversation_id: uuid.UUID, read: Callable[[], T]
 ) -> tuple[T, LiveRun | None]:
-    """What was read while no run of the conversation began or ended, and the live run meanwhile."""
+    """Reads while no run of the conversation starts or ends. Returns what was read, and the live run."""
     while True:
         live = await live_run(caller, conversation_id)
         found = await caller.read(read)
-        if caller.runner.live_in(str(conversation_id)) is live:
+        if caller.runner.live_run(str(conversation_id)) is live:
             return found, live
 
 
 async def live_run(caller: Caller, conversation_id: uuid.UUID) -> LiveRun | None:
-    """The conversation's live run, on whichever process it is made. Raises RequestError."""
+    """Returns the conversation's live run, on whichever process. Raises RequestError."""
     runner = caller.runner
-    live = runner.live_in(str(conversation_id))
-    if live is not None or runner.is_alone:
+    live = runner.live_run(str(conversation_id))
+    if live is not None or runner.is_single_process:
         return live
     snapshot = await caller.read(live_run_in, conversation_id)
     return runner.follow(snapshot.run, snapshot.stored) if snapshot is not None else None
 
 
 def ended_run(conversation_id: uuid.UUID, run_id: uuid.UUID) -> LiveRun | None:
-    """The conversation's run with all its steps, if it has ended. Raises NotFound."""
+    """Returns the run with all its steps, None if it has not ended. Raises NotFound."""
     run = Run.objects.select_related("conversation").filter(pk=run_id, conversation=conversation_id).first()
     if run is None:
         raise NotFound("run")
     return None if run.status in Run.LIVE else replay(run)
 
 
-def with_run(caller: Caller, conversation: Conversation) -> dict[str, Any]:
-    live = caller.runner.live_in(str(conversation.pk))
+def conversation_and_run(caller: Caller, conversation: Conversation) -> dict[str, Any]:
+    """Returns the objects of a conversation and of its live run, as results have them."""
+    live = caller.runner.live_run(str(conversation.pk))
     return {
         "conversation": objects.conversation_object(conversation, live.identity.run_id if live else None),
         "run": objects.run_object(live) if live else None,
@@ -120,7 +123,8 @@ def optional_uuid(value: str | None, what: str) -> uuid.UUID | None:
     return None if value is None else to_uuid(value, what)
 
 
-def check_names(caller: Caller, *, model: str | None, tools: list[str] | None = None) -> None:
+def validate_names(caller: Caller, *, model: str | None, tools: list[str] | None = None) -> None:
+    """Raises InvalidParams for a model or tools that the caller may not use."""
     errors = {}
     if model is not None and caller.runner.catalog.get(model) is None:
         errors["model"] = "is none of models.list"
@@ -132,10 +136,11 @@ def check_names(caller: Caller, *, model: str | None, tools: list[str] | None = 
 
 
 def request_key(
-    caller: Caller, method: str, params: requests.Answering | requests.ConversationCreate
+    caller: Caller, method: str, params: requests.RunParams | requests.ConversationCreate
 ) -> store.RequestKey | None:
+    """Returns the key under which the request is carried out once, None without a `request_id`."""
     if params.request_id is None:
         return None
-    said = {"method": method, **params.model_dump(exclude={"request_id"}, exclude_unset=True)}
-    digest = hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    request = {"method": method, **params.model_dump(exclude={"request_id"}, exclude_unset=True)}
+    digest = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
     return store.RequestKey(caller.user.pk, params.request_id, digest)

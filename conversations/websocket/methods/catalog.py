@@ -6,12 +6,12 @@ from conversations.websocket.methods.caller import Caller, Reply, method
 from conversations.websocket.protocol import objects, requests
 
 
-@method("models.list", requests.Nothing)
-async def list_models(caller: Caller, params: requests.Nothing, reply: Reply) -> None:
+@method("models.list", requests.NoParams)
+async def list_models(caller: Caller, params: requests.NoParams, reply: Reply) -> None:
     catalog = caller.runner.catalog
     reply({"models": [objects.model_object(e, default=e is catalog.default) for e in catalog.entries]})
 
 
-@method("tools.list", requests.Nothing)
-async def list_tools(caller: Caller, params: requests.Nothing, reply: Reply) -> None:
+@method("tools.list", requests.NoParams)
+async def list_tools(caller: Caller, params: requests.NoParams, reply: Reply) -> None:
     reply({"tools": [objects.tool_object(tool) for tool in caller.tools]})

@@ -1,9 +1,8 @@
-"""Methods about conversations."""
+"""Methods that create, list, read, change, delete and subscribe to conversations."""
 
 from __future__ import annotations
 
 import uuid
-from functools import partial
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from conversations.runs.live import LiveRun
 from conversations.websocket.methods.caller import (
     Caller,
     Reply,
-    check_names,
+    conversation_and_run,
     ended_run,
     method,
     optional_uuid,
@@ -24,7 +23,7 @@ from conversations.websocket.methods.caller import (
     own_project,
     read_between_runs,
     request_key,
-    with_run,
+    validate_names,
 )
 from conversations.websocket.protocol import objects, requests
 from conversations.websocket.protocol.requests import to_uuid
@@ -32,19 +31,14 @@ from conversations.websocket.protocol.requests import to_uuid
 
 @method("conversation.create", requests.ConversationCreate)
 async def create_conversation(caller: Caller, params: requests.ConversationCreate, reply: Reply) -> None:
-    fields = params.model_dump(exclude={"request_id", "project_id"})
-    check_names(caller, model=params.model, tools=params.tools)
-    create = partial(
-        store.create_conversation,
-        user_id=caller.user.pk,
-        project_id=optional_uuid(params.project_id, "project"),
-        **fields,
-    )
+    validate_names(caller, model=params.model, tools=params.tools)
+    fields = params.model_dump(exclude={"request_id"})
+    fields["project_id"] = optional_uuid(params.project_id, "project")
     conversation, result = await caller.runner.write(
         store.once,
-        key=request_key(caller, "conversation.create", params),
-        operation=create,
-        encode=lambda made: {"conversation": objects.conversation_object(made, None)},
+        request_key(caller, "conversation.create", params),
+        lambda: store.create_conversation(user_id=caller.user.pk, **fields),
+        lambda created: {"conversation": objects.conversation_object(created, None)},
     )
     reply(result)
     if conversation is not None:
@@ -53,7 +47,7 @@ async def create_conversation(caller: Caller, params: requests.ConversationCreat
 
 @method("conversation.update", requests.ConversationUpdate)
 async def update_conversation(caller: Caller, params: requests.ConversationUpdate, reply: Reply) -> None:
-    check_names(caller, model=params.model, tools=params.tools)
+    validate_names(caller, model=params.model, tools=params.tools)
     fields = params.model_dump(exclude={"conversation_id"}, exclude_unset=True)
     if "project_id" in fields:
         fields["project_id"] = optional_uuid(params.project_id, "project")
@@ -101,7 +95,7 @@ async def get_conversation(caller: Caller, params: requests.ConversationGet, rep
 
 
 async def shown_page(caller: Caller, conversation_id: uuid.UUID, before: str | None, limit: int) -> dict[str, Any]:
-    """A page of the active branch, as conversation.get and message.select give it."""
+    """Returns a page of the active branch, as the result of conversation.get and message.select."""
 
     def read() -> tuple[Conversation, BranchPage]:
         conversation = own_conversation(caller, conversation_id)
@@ -114,8 +108,8 @@ async def shown_page(caller: Caller, conversation_id: uuid.UUID, before: str | N
         return conversation, page
 
     (conversation, page), live = await read_between_runs(caller, conversation_id, read)
-    shown = with_run(caller, conversation)
-    messages, previous_cursor = objects.page_objects(page, live, beside=len(orjson.dumps(shown)))
+    shown = conversation_and_run(caller, conversation)
+    messages, previous_cursor = objects.page_objects(page, live, reserved=len(orjson.dumps(shown)))
     return shown | {"messages": messages, "previous_cursor": previous_cursor}
 
 
@@ -129,7 +123,7 @@ async def subscribe(caller: Caller, params: requests.ConversationSubscribe, repl
         return conversation, ended_run(conversation_id, run_id) if run_id else None
 
     (conversation, ended), live = await read_between_runs(caller, conversation_id, read)
-    reply(with_run(caller, conversation))
+    reply(conversation_and_run(caller, conversation))
     if caller.subscriber.subscribe(str(conversation_id), live):
         caller.runner.subscribers.subscribe(str(conversation_id), caller.subscriber)
     if ended is not None:
@@ -139,7 +133,7 @@ async def subscribe(caller: Caller, params: requests.ConversationSubscribe, repl
 @method("conversation.unsubscribe", requests.ConversationUnsubscribe)
 async def unsubscribe(caller: Caller, params: requests.ConversationUnsubscribe, reply: Reply) -> None:
     conversation_id = to_uuid(params.conversation_id, "conversation")
-    if not caller.subscriber.follows(str(conversation_id)):
+    if not caller.subscriber.is_subscribed(str(conversation_id)):
         await caller.read(own_conversation, caller, conversation_id)
     caller.subscriber.unsubscribe(str(conversation_id))
     caller.runner.subscribers.unsubscribe(str(conversation_id), caller.subscriber)

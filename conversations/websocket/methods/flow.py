@@ -9,7 +9,7 @@ from conversations.websocket.protocol import requests
 @method("flow.start", requests.FlowStart)
 async def start_flow(caller: Caller, params: requests.FlowStart, reply: Reply) -> None:
     reply({})
-    caller.subscriber.limit_unacknowledged(params.window)
+    caller.subscriber.start_flow_control(params.window)
 
 
 @method("flow.ack", requests.FlowAck)

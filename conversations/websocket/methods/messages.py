@@ -1,4 +1,4 @@
-"""Methods about messages, their steps and the runs that make them."""
+"""Methods that send, edit, select and rate messages, read their steps, and cancel their runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from conversations.queries.step_text import StepText, live_step_text, load_step_
 from conversations.websocket.methods.caller import (
     Caller,
     Reply,
-    check_names,
     ended_run,
     live_run,
     method,
     optional_uuid,
     read_between_runs,
     request_key,
+    validate_names,
 )
 from conversations.websocket.methods.conversations import shown_page
 from conversations.websocket.protocol import objects, requests
@@ -31,11 +31,11 @@ PAGE = 50
 
 @method("message.send", requests.MessageSend)
 async def send_message(caller: Caller, params: requests.MessageSend, reply: Reply) -> None:
-    said = "parent_id" in params.model_fields_set
+    has_parent = "parent_id" in params.model_fields_set
     question = store.NewQuestion(
         text=params.text,
         conversation_id=optional_uuid(params.conversation_id, "conversation"),
-        parent_id=optional_uuid(params.parent_id, "message") if said else store.Place.END_OF_BRANCH,
+        parent_id=optional_uuid(params.parent_id, "message") if has_parent else store.Place.END_OF_BRANCH,
         project_id=optional_uuid(params.project_id, "project"),
     )
     await _ask(caller, "message.send", question, params, reply)
@@ -53,8 +53,8 @@ async def regenerate_message(caller: Caller, params: requests.MessageRegenerate,
     await _ask(caller, "message.regenerate", question, params, reply)
 
 
-async def _ask(caller: Caller, method: str, question: store.Question, params: requests.Answering, reply: Reply) -> None:
-    check_names(caller, model=params.model)
+async def _ask(caller: Caller, method: str, question: store.Question, params: requests.RunParams, reply: Reply) -> None:
+    validate_names(caller, model=params.model)
     choice = params.tool_choice
     options = store.RunOptions(
         user_id=caller.user.pk,
@@ -69,16 +69,16 @@ async def _ask(caller: Caller, method: str, question: store.Question, params: re
         nonlocal conversation_id, run_id
         reply(result)
         conversation_id, run_id = result["conversation_id"], result["run_id"]
-        if caller.subscriber.subscribe(conversation_id, caller.runner.live_in(conversation_id)):
+        if caller.subscriber.subscribe(conversation_id, caller.runner.live_run(conversation_id)):
             caller.runner.subscribers.subscribe(conversation_id, caller.subscriber)
 
     await caller.runner.ask(question, options, key=request_key(caller, method, params), acknowledge=acknowledge)
-    with suppress(Unavailable, NotFound):  # it was acknowledged already
+    with suppress(Unavailable, NotFound):  # the request was acknowledged already
         await _show_run(caller, uuid.UUID(conversation_id), uuid.UUID(run_id))
 
 
 async def _show_run(caller: Caller, conversation_id: uuid.UUID, run_id: uuid.UUID) -> None:
-    """Of a request that was carried out before, the run may be another process's, or have ended."""
+    """Sends the run of a request, which may be another process's or have ended if the request was repeated."""
     live = await live_run(caller, conversation_id)
     if live is None or live.identity.run_id != str(run_id):
         ended = await caller.read(ended_run, conversation_id, run_id)
@@ -138,6 +138,6 @@ def _conversation_of(caller: Caller, message_id: uuid.UUID) -> uuid.UUID:
 @method("run.cancel", requests.RunCancel)
 async def cancel_run(caller: Caller, params: requests.RunCancel, reply: Reply) -> None:
     run_id = to_uuid(params.run_id, "run")
-    await caller.runner.note_cancel(user_id=caller.user.pk, run_id=run_id)
+    await caller.runner.write(store.request_cancel, user_id=caller.user.pk, run_id=run_id)
     reply({})
-    caller.runner.cancel_anywhere(str(run_id))
+    caller.runner.cancel_everywhere(str(run_id))

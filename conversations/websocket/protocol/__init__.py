@@ -1,1 +1,1 @@
-"""The wire (docs/protocol.md): JSON-RPC requests in, frames out. Nothing else knows it."""
+"""The protocol (docs/protocol.md): JSON-RPC requests in, frames out. Nothing else knows it."""

@@ -1,4 +1,4 @@
-"""Why the server closes a connection (docs/protocol.md)."""
+"""The codes with which the server closes a connection (docs/protocol.md)."""
 
 FRAME_TOO_LARGE = 1009
 INTERNAL = 1011

@@ -1,4 +1,4 @@
-"""Frames: JSON-RPC 2.0 messages as text."""
+"""Encodes and decodes frames: JSON-RPC 2.0 messages as text."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ import orjson
 
 from conversations.errors import InvalidParams, RequestError
 
-FRAME_BYTES = 1_000_000
-"""A frame's size at most, in either direction."""
+MAX_FRAME_BYTES = 1_000_000
+"""In either direction."""
 
-ID_LENGTH = 1000
-"""Characters of a request's id at most."""
+MAX_ID_CHARACTERS = 1000
 
 RequestId = str | int | float | None
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
-INTERNAL_ERROR, REFUSED = -32603, -32000
+INTERNAL_ERROR, REQUEST_FAILED = -32603, -32000
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class FrameError(Exception):
-    """A frame that is no request: JSON-RPC's `code`, a message, and the id if it could be read."""
+    """A frame is not a valid request. `code` is JSON-RPC's; `request_id` is None if it could not be read."""
 
     def __init__(self, code: int, message: str, request_id: RequestId = None) -> None:
         super().__init__(message)
@@ -46,7 +45,7 @@ class Request:
 
 
 def decode(text: str) -> Request:
-    """Raises FrameError."""
+    """Decodes a request. Raises FrameError."""
     frame = _parse(text)
     if not isinstance(frame, dict):
         batch = " A batch is not supported." if isinstance(frame, list) else ""
@@ -55,7 +54,7 @@ def decode(text: str) -> Request:
     if isinstance(request_id, float):
         request_id = _parse_slowly(text)["id"]  # orjson makes a float of an integer over 64 bits
     if not _is_id(request_id):
-        raise FrameError(INVALID_REQUEST, f"An id is null, a number or at most {ID_LENGTH} characters.")
+        raise FrameError(INVALID_REQUEST, f"An id is null, a number or at most {MAX_ID_CHARACTERS} characters.")
     method = frame.get("method")
     if frame.get("jsonrpc") != "2.0" or not isinstance(method, str):
         raise FrameError(INVALID_REQUEST, 'A request has "jsonrpc": "2.0" and a method.', request_id)
@@ -64,7 +63,7 @@ def decode(text: str) -> Request:
 
 def _is_id(value: Any) -> bool:
     if isinstance(value, str):
-        return len(value) <= ID_LENGTH
+        return len(value) <= MAX_ID_CHARACTERS
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
@@ -78,7 +77,7 @@ def _parse(text: str) -> Any:
 
 
 def _parse_slowly(text: str) -> Any:
-    """Also what orjson does not take, but JSON allows: lone surrogates, numbers that no float holds."""
+    """Parses what JSON allows but orjson refuses: lone surrogates, and numbers outside the range of floats."""
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -106,13 +105,13 @@ def error(request_id: RequestId, code: int, message: str, data: Mapping[str, Any
     return _dumps({"jsonrpc": "2.0", "id": request_id, "error": body})
 
 
-def refusal(request_id: RequestId, refused: RequestError) -> str:
+def request_error(request_id: RequestId, refused: RequestError) -> str:
     if isinstance(refused, InvalidParams):
         return error(request_id, INVALID_PARAMS, refused.message, {"errors": refused.errors})
     data: dict[str, Any] = {"code": refused.code}
     if refused.retry_after is not None:
         data["retry_after"] = refused.retry_after
-    return error(request_id, REFUSED, refused.message, data)
+    return error(request_id, REQUEST_FAILED, refused.message, data)
 
 
 def notification(method: str, params: Mapping[str, Any]) -> str:

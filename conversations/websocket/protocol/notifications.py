@@ -1,4 +1,4 @@
-"""What happens, as frames."""
+"""Encodes the notifications."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from conversations.runs.live import (
     StepUpdated,
 )
 from conversations.websocket.protocol.frames import notification
-from conversations.websocket.protocol.objects import conversation_object, moment, question_object, step_object
+from conversations.websocket.protocol.objects import conversation_object, question_object, step_object, timestamp
 
 
 def hello(*, server: str, user: User, limits: dict[str, Any]) -> str:
@@ -44,7 +44,7 @@ def message_added(message: Message, siblings: Sequence[str]) -> str:
 
 
 def run_frames(cursor: Cursor) -> Iterator[str]:
-    """A frame for each change that the cursor has not seen. One may stop at any frame."""
+    """Yields a frame for each change that is new to the cursor. The caller may stop at any frame."""
     for change in cursor.changes():
         yield _frame(cursor.run, change)
 
@@ -67,7 +67,7 @@ def _frame(run: LiveRun, change: Change) -> str:
 
 
 def _delta(identity: RunIdentity, change: StepAppended) -> str:
-    """By far the most frequent frame, so it is put together by hand."""
+    """Builds the by far most frequent frame by hand."""
     text = orjson.dumps(change.text).decode()
     return (
         '{"jsonrpc":"2.0","method":"step_delta","params":{"run_id":"'
@@ -91,7 +91,7 @@ def _run_started(identity: RunIdentity) -> dict[str, Any]:
         "message_id": identity.message_id,
         "user_message_id": identity.user_message_id,
         "model": identity.model,
-        "started_at": moment(identity.started_at),
+        "started_at": timestamp(identity.started_at),
     }
 
 
@@ -104,9 +104,9 @@ def _ended(identity: RunIdentity, change: RunEnded) -> str:
     }
     if outcome.status == "failed":
         failure = {"code": outcome.error_code, "content": outcome.error_content, "retryable": outcome.retryable}
-        later = {} if outcome.retry_after is None else {"retry_after": outcome.retry_after}
-        return notification("error", ids | failure | later)
-    figures = {
+        retry_after = {} if outcome.retry_after is None else {"retry_after": outcome.retry_after}
+        return notification("error", ids | failure | retry_after)
+    summary = {
         "status": outcome.status,
         "finish_reason": outcome.finish_reason,
         "token_count": outcome.completion_tokens,
@@ -114,4 +114,4 @@ def _ended(identity: RunIdentity, change: RunEnded) -> str:
         "completion_tokens": outcome.completion_tokens,
         "suggested_title": outcome.suggested_title,
     }
-    return notification("done", ids | figures)
+    return notification("done", ids | summary)

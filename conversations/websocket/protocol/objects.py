@@ -1,4 +1,4 @@
-"""Rows and live runs as the objects of the wire."""
+"""Builds the protocol's objects from rows and live runs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from conversations.runs.live import LiveRun, LiveStep, answer_text
 from tools.types import Tool
 
 PAGE_BYTES = 900_000
-"""What a frame may hold beside its envelope."""
+"""Bytes that a frame may hold besides its envelope."""
 QUESTION_PARTS = (Message.TEXT_LENGTH, 100_000, 50_000)
-"""Characters of a question that a frame shows; the next one where it does not fit otherwise."""
+"""Characters of a question in a frame; the next smaller number if it does not fit."""
 STEP_PARTS = (100_000, 20_000, 4_000, 500, 0)
-"""Characters of a step that a page shows; the next one where a single message is still over PAGE_BYTES."""
+"""Characters of a step in a page; the next smaller number if a single message is still larger than PAGE_BYTES."""
 
 
-def moment(value: datetime) -> str:
+def timestamp(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -34,7 +34,7 @@ def _id(value: UUID | None) -> str | None:
 
 
 def conversation_summary(conversation: Conversation, run_id: str | None) -> dict[str, Any]:
-    """A conversation as lists show it: without its system_prompt."""
+    """Returns a conversation as in lists, without its system_prompt."""
     return {
         "id": str(conversation.pk),
         "title": conversation.title,
@@ -47,8 +47,8 @@ def conversation_summary(conversation: Conversation, run_id: str | None) -> dict
         "pinned": conversation.pinned,
         "archived": conversation.archived,
         "leaf_message_id": _id(conversation.leaf_id),
-        "created_at": moment(conversation.created_at),
-        "updated_at": moment(conversation.updated_at),
+        "created_at": timestamp(conversation.created_at),
+        "updated_at": timestamp(conversation.updated_at),
         "run_id": run_id,
     }
 
@@ -66,7 +66,7 @@ def run_object(run: LiveRun) -> dict[str, Any]:
         "user_message_id": identity.user_message_id,
         "status": run.outcome.status if run.outcome else "running",
         "model": identity.model,
-        "started_at": moment(identity.started_at),
+        "started_at": timestamp(identity.started_at),
     }
 
 
@@ -75,7 +75,7 @@ def project_object(project: Project) -> dict[str, Any]:
         "id": str(project.pk),
         "name": project.name,
         "instructions": project.instructions,
-        "created_at": moment(project.created_at),
+        "created_at": timestamp(project.created_at),
     }
 
 
@@ -104,7 +104,7 @@ def tool_object(tool: Tool) -> dict[str, Any]:
 
 
 def step_object(step: LiveStep, text: str | None) -> dict[str, Any]:
-    """A step without the ids of its run; with `text` None, without what it says."""
+    """Returns a step without the ids of its run; without content and arguments if `text` is None."""
     shown: dict[str, Any] = {"id": f"step-{step.index}", "index": step.index, "type": step.type}
     match step.type:
         case "thinking":
@@ -124,7 +124,8 @@ def step_object(step: LiveStep, text: str | None) -> dict[str, Any]:
 
 
 def message_object(shown: BranchMessage, live: LiveRun | None, part: int) -> dict[str, Any]:
-    """A message with at most `part` characters of each text. A live run's steps are newer than what is stored of it."""
+    """Returns a message with at most `part` characters of each text, and with the steps of its live run, if there is
+    one: they are newer than the stored ones."""
     message = shown.message
     if message.role == Message.Role.USER:
         return _question(message, shown.siblings, part)
@@ -135,7 +136,7 @@ def message_object(shown: BranchMessage, live: LiveRun | None, part: int) -> dic
 
 
 def question_object(message: Message, siblings: Sequence[str]) -> dict[str, Any]:
-    """A question, cut where it would not fit into a frame."""
+    """Returns a question, cut if it would not fit into a frame."""
     shown = _question(message, siblings, QUESTION_PARTS[0])
     return shown if len(orjson.dumps(shown)) <= PAGE_BYTES else _question(message, siblings, QUESTION_PARTS[1])
 
@@ -155,7 +156,7 @@ def _message(
         "role": message.role,
         "status": message.status,
         "model": message.model or None,
-        "created_at": moment(message.created_at),
+        "created_at": timestamp(message.created_at),
         "token_count": message.token_count,
         "siblings": list(siblings),
         "rating": message.rating,
@@ -192,41 +193,29 @@ def _tool_call(call: LiveStep, result: LiveStep | None, part: int) -> dict[str, 
     }
 
 
-def page_objects(page: BranchPage, live: LiveRun | None, beside: int) -> tuple[list[dict[str, Any]], str | None]:
-    """The newest messages of a page that fit into a frame, oldest first, and the cursor to those before.
+def page_objects(page: BranchPage, live: LiveRun | None, reserved: int) -> tuple[list[dict[str, Any]], str | None]:
+    """Returns the newest messages of a page that fit into a frame, oldest first, and the cursor to those before.
 
-    `beside`: bytes of what else is in the frame.
+    `reserved` is the number of bytes that the rest of the frame takes.
     """
     shown: list[dict[str, Any]] = []
-    room = PAGE_BYTES - beside
+    room = PAGE_BYTES - reserved
     for branch_message in reversed(page.messages):
-        message = _whole(branch_message, live) if shown else _cut(branch_message, live, room)
-        room -= len(orjson.dumps(message))
+        parts = QUESTION_PARTS if branch_message.message.role == Message.Role.USER else STEP_PARTS
+        for part in parts[:1] if shown else parts:
+            message = message_object(branch_message, live, part)
+            size = len(orjson.dumps(message))
+            if size <= room:
+                break
+        room -= size
         if room < 0 and shown:
             return shown[::-1], shown[-1]["id"]
         shown.append(message)
     return shown[::-1], page.previous_cursor
 
 
-def _parts(shown: BranchMessage) -> tuple[int, ...]:
-    return QUESTION_PARTS if shown.message.role == Message.Role.USER else STEP_PARTS
-
-
-def _whole(shown: BranchMessage, live: LiveRun | None) -> dict[str, Any]:
-    return message_object(shown, live, _parts(shown)[0])
-
-
-def _cut(shown: BranchMessage, live: LiveRun | None, room: int) -> dict[str, Any]:
-    """The message with as much of its texts as fits into `room` bytes."""
-    for part in _parts(shown):
-        message = message_object(shown, live, part)
-        if len(orjson.dumps(message)) <= room:
-            break
-    return message
-
-
 def step_text_object(found: StepText, offset: int) -> dict[str, Any]:
-    """As much of it as fits into a frame."""
+    """Returns as much of the text as fits into a frame, and the offset of the rest."""
     text = found.text
     while len(orjson.dumps(text)) > PAGE_BYTES:
         text = text[: len(text) // 2]

@@ -1,4 +1,4 @@
-"""The params of every method, checked."""
+"""The params of every method, and their validation."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def _storable(text: str) -> str:
     return text
 
 
-NAME_LENGTH = 200
-PROMPT_LENGTH = 100_000
+MAX_NAME = 200
+MAX_PROMPT = 100_000
 """Characters of a system prompt, or of a project's instructions, at most."""
-COMMENT_LENGTH = 10_000
-PAGE_ROWS = 200
-TOOL_NAMES = 1000
+MAX_COMMENT = 10_000
+MAX_PAGE_ROWS = 200
+MAX_TOOL_NAMES = 1000
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(_storable)]
-Prompt = Annotated[str, StringConstraints(max_length=PROMPT_LENGTH), AfterValidator(_storable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_storable)]
+Prompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT), AfterValidator(_storable)]
 Title = Annotated[str, StringConstraints(max_length=Conversation.TITLE_LENGTH), AfterValidator(_storable)]
-Limit = Annotated[int, Field(ge=1, le=PAGE_ROWS)]
+Limit = Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)]
 
 
-def _said(text: str) -> str:
+def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("expected some text")
     return text
 
 
 MessageText = Annotated[
-    str, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+    str, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_not_blank)
 ]
 
 
@@ -72,7 +72,7 @@ class ConversationFields(Params):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Annotated[int, Field(ge=1, le=2_147_483_647)] | None = None
     thinking_enabled: bool = True
-    tools: Annotated[list[Name], Field(max_length=TOOL_NAMES)] | None = None
+    tools: Annotated[list[Name], Field(max_length=MAX_TOOL_NAMES)] | None = None
 
 
 class ConversationCreate(ConversationFields):
@@ -80,7 +80,7 @@ class ConversationCreate(ConversationFields):
 
 
 class ConversationUpdate(ConversationFields):
-    """Only what is given is changed."""
+    """Only the given fields are changed."""
 
     conversation_id: Name
     pinned: bool = False
@@ -115,8 +115,8 @@ class ConversationUnsubscribe(Params):
     conversation_id: Name
 
 
-class Answering(Params):
-    """How an answer is to be made."""
+class RunParams(Params):
+    """How a question is to be answered."""
 
     model: Name | None = None
     tool_choice: ToolChoice | None = None
@@ -124,7 +124,7 @@ class Answering(Params):
     request_id: Name | None = None
 
 
-class MessageSend(Answering):
+class MessageSend(RunParams):
     text: MessageText
     conversation_id: Name | None = None
     parent_id: Name | None = None
@@ -132,12 +132,12 @@ class MessageSend(Answering):
     attachments: Annotated[list[Name], Field(max_length=0)] = []
 
 
-class MessageEdit(Answering):
+class MessageEdit(RunParams):
     message_id: Name
     text: MessageText
 
 
-class MessageRegenerate(Answering):
+class MessageRegenerate(RunParams):
     message_id: Name
 
 
@@ -148,7 +148,7 @@ class MessageSelect(Params):
 class MessageRate(Params):
     message_id: Name
     rating: Annotated[int, Field(ge=-1, le=1)]  # not Literal, which takes true for 1
-    comment: Annotated[str, StringConstraints(max_length=COMMENT_LENGTH), AfterValidator(_storable)] | None = None
+    comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT), AfterValidator(_storable)] | None = None
 
 
 class StepGet(Params):
@@ -165,7 +165,7 @@ class RunCancel(Params):
 
 class ProjectCreate(Params):
     name: Annotated[
-        str, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_storable), AfterValidator(_said)
+        str, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_storable), AfterValidator(_not_blank)
     ]
     instructions: Prompt = ""
 
@@ -183,25 +183,25 @@ class FlowAck(Params):
     bytes: Annotated[int, Field(ge=0)]
 
 
-class Nothing(Params):
+class NoParams(Params):
     pass
 
 
-def check(kind: type[Params], params: object) -> Params:
-    """Raises InvalidParams, which names each wrong field."""
+def validate_params(params_type: type[Params], params: object) -> Params:
+    """Returns the validated params. Raises InvalidParams, which names each wrong field."""
     if not isinstance(params, dict):
         raise InvalidParams({"params": "expected an object"})
     try:
-        return kind.model_validate(params)
+        return params_type.model_validate(params)
     except ValidationError as error:
         faults: dict[str, str] = {}
-        for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_MOST_FAULTS]:
-            faults.setdefault(_place(fault["loc"]), fault["msg"].removeprefix("Value error, "))
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_FAULTS]:
+            faults.setdefault(_field_name(fault["loc"]), fault["msg"].removeprefix("Value error, "))
         raise InvalidParams(faults) from error
 
 
-def check_text(**fields: object) -> None:
-    """Raises InvalidParams, which names those that are text with a NUL or a lone surrogate."""
+def validate_text(**fields: object) -> None:
+    """Raises InvalidParams for text with a NUL or a lone surrogate, naming its fields."""
     faults: dict[str, str] = {}
     for name, value in fields.items():
         try:
@@ -212,18 +212,18 @@ def check_text(**fields: object) -> None:
         raise InvalidParams(faults)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """A field's name; one that the client made up is given back as far as it can be shown."""
+def _field_name(location: tuple[int | str, ...]) -> str:
+    """Returns the dotted name of a field, cut and cleaned, as the client may have made it up."""
     name = ".".join(str(part) for part in location if part not in _UNION_TAGS)
     return name[:100].encode(errors="replace").decode().replace("\0", "?") or "params"
 
 
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
 _UNION_TAGS = frozenset({"ForcedFunction", "literal['auto','none','required']"})
 
 
 def to_uuid(value: str, what: str) -> uuid.UUID:
-    """Ids are opaque to clients: one that is not ours is simply not found."""
+    """Parses an id. Raises NotFound if it is no UUID: ids are opaque to clients."""
     try:
         return uuid.UUID(value)
     except ValueError:
