@@ -103,9 +103,89 @@ def calculate(expression: str) -> str:
         ("acos(2/2)", "0"),
         ("PI + Sqrt(4)", "5.14159265358979"),
         ("2 * pi", "6.28318530717959"),
+        ("ln(1/10**400)", "-921.034037197618"),
+        ("max(pi)", "3.14159265358979"),
+        ("sin(1e6 * pi)", "0"),
+        ("pi % 1", "0.141592653589793"),
+        ("pi // 1", "3"),
     ],
 )
 def test_it_calculates(expression: str, result: str) -> None:
+    assert calculate(expression) == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("2 ** -3!", "0.015625"),
+        ("2 ^ 3 ^ 2 - 2 ** -2 ^ 2", "511.9375"),
+        ("2 * -3 ** 2 % 5", "2"),
+        ("7 // 2 % 2 * 3", "3"),
+        ("-5 // 3 + -5 % 3", "-1"),
+        ("-2!", "-2"),
+        ("-√4 ** 2", "-4"),
+        ("2 ** √9 ** 2", "512"),
+        ("√16%", "0.4"),
+        ("50% ** 2", "0.25"),
+        ("10 % 3!", "4"),
+        ("3! % 4", "2"),
+        ("6%(4)", "2"),
+        ("50% % 3", "0.5"),
+        ("2 % 3 + 4%", "2.04"),
+        ("5% * 1,000", "50"),
+        ("200 + 10% * 3!", "200.6"),
+        ("12.5% × 80 ÷ 4", "2.5"),
+        ("1e2%", "1"),
+        ("1\n+\t2 *\n3 ", "7"),
+        ("-".join(["100"] + ["(1 + 1)"] * 40), "20"),
+    ],
+)
+def test_operators_bind_as_in_python_and_postfix_ones_tightest(expression: str, result: str) -> None:
+    assert calculate(expression) == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("0,123 + 007", "130"),
+        ("1_0.5_0e+1", "105"),
+        ("(1,234)", "1234"),
+        ("max(1,234)", "234"),
+        ("sum(1,234.5, 2)", "237.5"),
+        ("sum(1,234,(1,234))", "1469"),
+        ("max((1,234), 2) - 1,000", "234"),
+        ("max(0.05, 0)", "0.05"),
+    ],
+)
+def test_commas_group_digits_except_among_arguments(expression: str, result: str) -> None:
+    assert calculate(expression) == result
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("(4/9) ** 1.5", "8/27 ≈ 0.29629629629629629630"),
+        ("(1/32) ** -0.6", "8"),
+        ("(10**400) ** 0.5 / 10**200", "1"),
+        ("cbrt(-8/27)", "-2/3 ≈ -0.66666666666666666667"),
+        ("log(8, 1/2)", "-3"),
+        ("log(1/1024, 2) * log10(1e-7)", "70"),
+        ("mean(1/3, 1/6, 0.25)", "0.25"),
+        ("min(4)", "4"),
+        ("round(-1/3, 4)", "-0.3333"),
+        ("round(0.5) + round(1.5)", "3"),
+        ("trunc(-7/2) - floor(-7/2) + ceil(7/2)", "5"),
+        ("gcd(2**64, 6**20, 10**12)", "4096"),
+        ("perm(10, 3) / comb(10, 3) - 3!", "0"),
+        ("123456789 ** 5", "28679718602997181072337614380936720482949"),
+        ("2 / 3 * 10**30", "2000000000000000000000000000000/3 ≈ 6.6666666666666666667e+29"),
+        ("10**25 / 7**20", "≈ 125325428.94196848998"),
+        ("1e-50", "0." + "0" * 49 + "1"),
+        ("1e-51", "≈ 1e-51"),
+        ("1/2**166", "≈ 1.0691058840368782585e-50"),
+    ],
+)
+def test_rational_results_stay_exact(expression: str, result: str) -> None:
     assert calculate(expression) == result
 
 
@@ -145,6 +225,19 @@ def test_it_calculates(expression: str, result: str) -> None:
         ("gcd(1.5, 2)", "1.5 is not a whole number"),
         ("(-1)!", "The factorial of a negative number is not defined."),
         ("comb(-1, 2)", "comb is not defined for -1."),
+        ("comb(5)", "comb does not take 1 arguments."),
+        ("5 + % 2", "Syntax error at character 5: expected a number, found '%'."),
+        ("pi(2)", "Syntax error at character 3: expected an operator, found '('."),
+        ("2x", "Syntax error at character 2: expected an operator, found 'x'."),
+        ("1..5.", "Syntax error at character 5: '.' has no meaning here."),
+        ("max(2 3)", "Syntax error at character 7: expected ')', found '3'."),
+        ("max((1, 2), 3)", "Syntax error at character 7: expected ')', found ','. A comma groups"),
+        ("max(1,)", "Syntax error at character 7: expected a number, found ')'."),
+        ("mean(1,234,000)", "At character 12: numbers among arguments are written without commas and leading zeros."),
+        ("1 if 2 else 3", "Syntax error at character 3: expected an operator, found 'if'."),
+        ("None", "'None' at character 1 is unknown."),
+        ("pi.real", "Syntax error at character 3: '.' has no meaning here."),
+        ("2 ** 'x'", 'Syntax error at character 6: "\'" has no meaning here.'),
     ],
 )
 def test_what_cannot_be_calculated_is_explained(expression: str, complaint: str) -> None:

@@ -46,6 +46,16 @@ HOSTILE = [
     "7**4000%" * 400 + "3",
     "10**3999//" * 390 + "3",
     "1" + "+1" * 1999,
+    "2" + "*1" * 1999,
+    "e" + "*e" * 1999,
+    "(1" + "+1" * 1998 + ")",
+    "1" + "--1" * 1333,
+    "1%" + "+1%" * 1332,
+    "1" + "!" * 3999,
+    "max(" * 79 + "1" + ",1)" * 79,
+    "max(" * 570 + "1" + ",1)" * 570,
+    "-(1+" * 800 + "1" + ")" * 790,
+    "2^-" * 1300 + "1",
     "0." + "1" * 3990 + "*3",
 ]
 
@@ -79,6 +89,43 @@ def seconds(attempt: object) -> float:
 )
 def test_large_but_honest_expressions_are_calculated(expression: str) -> None:
     assert shown(evaluate(expression))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1" + "+1" * 1999, 2000),
+        ("1" + "-1" * 1999, -1998),
+        ("(2" + "*1" * 1998 + ")", 2),
+        ("(" * 79 + "1" + ")" * 79, 1),
+        ("max(" * 79 + "1" + ",2)" * 79, 2),
+        ("-" * 78 + "1", 1),
+        ("1**" * 79 + "1", 1),
+        ("+".join(["-(2)"] * 800), -1600),
+    ],
+    ids=lambda parameter: str(parameter)[:24],
+)
+def test_long_chains_and_nesting_up_to_the_bound_are_calculated(expression: str, value: int) -> None:
+    assert evaluate(expression) == value
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "(" * 80 + "1" + ")" * 80,
+        "max(" * 80 + "1" + ",2)" * 80,
+        "max(" * 999,
+        "-" * 80 + "1",
+        "√" * 80 + "1",
+        "1**" * 80 + "1",
+        "-(1+" * 40 + "1" + ")" * 40,
+        "5" + "%" * 80,
+    ],
+    ids=lambda expression: expression[:8],
+)
+def test_what_is_nested_more_deeply_is_refused(expression: str) -> None:
+    with pytest.raises(ToolError, match="nested too deeply: at most 80 levels"):
+        evaluate(expression)
 
 
 @pytest.mark.parametrize(
