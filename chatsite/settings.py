@@ -20,7 +20,7 @@ ENV_FILE = BASE_DIR / os.environ.get("ENV_FILE", ".env")
 
 VERSION = __version__
 
-env = Environment.of_process(ENV_FILE)
+env = Environment(ENV_FILE)
 
 SECRET_KEY = env.secret("SECRET_KEY")
 DEBUG = env.flag("DEBUG", default=False)

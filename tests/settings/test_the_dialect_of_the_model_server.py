@@ -67,6 +67,8 @@ def test_json_stands_in_the_env_file_as_it_is(load: Load, env_file: Path) -> Non
         ("LLM_EXTRA_BODY", '{"stop": "\\ud83d"}', "a JSON object"),
         ("LLM_EXTRA_BODY", '{"seed": 123456789012345678901234567890}', "a JSON object"),
         ("LLM_EXTRA_BODY", "[" * 100_000, "a JSON object"),
+        ("LLM_EXTRA_BODY", '{"stop": ' + "[" * 1_000 + "]" * 1_000 + "}", "a JSON object"),
+        ("LLM_EXTRA_BODY", '{"top_p": 1e400}', "a JSON object"),
         ("LLM_EXTRA_BODY", '{"messages": []}', "without model, messages, stream, tools"),
         ("LLM_EXTRA_BODY", '{"stream": false}', "without model, messages, stream, tools"),
     ],
