@@ -118,7 +118,7 @@ if sys.argv[1:2] == ["runserver"]:
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "chatsite.middleware.ContentSecurityPolicyMiddleware",
+    "chatsite.middleware.content_security_policy",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.gzip.GZipMiddleware",  # adds random bytes, so that lengths tell nothing (BREACH)
     "django.contrib.sessions.middleware.SessionMiddleware",

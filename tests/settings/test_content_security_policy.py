@@ -24,7 +24,12 @@ def plain_error(request: HttpRequest, exception: Exception) -> HttpResponse:
     return HttpResponse("no such page", status=404 if isinstance(exception, Http404) else 400)
 
 
+def plain_failure(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("something broke", status=500)
+
+
 handler400 = handler404 = plain_error
+handler500 = plain_failure
 urlpatterns = [path("page", page), path("own", page_with_its_own), path("broken", broken_page)]
 pytestmark = pytest.mark.urls(__name__)
 
@@ -56,6 +61,20 @@ def test_a_page_that_is_not_found_carries_it_too(client: Client) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert HEADER in response.headers
+
+
+def test_a_page_that_breaks_carries_it_too(client: Client) -> None:
+    client.raise_request_exception = False
+    response = client.get("/broken")
+    assert response.status_code == 500
+    assert HEADER in response.headers
+
+
+def test_a_static_file_carries_it_too(client: Client) -> None:
+    response = client.get("/static/admin/css/base.css")
+    assert response.headers["Content-Type"].startswith("text/css")
+    assert HEADER in response.headers
+    response.close()
 
 
 def test_a_foreign_host_does_not_come_into_it(client: Client) -> None:
