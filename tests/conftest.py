@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
+from xdist.remote import Producer
 
 from tests.clone import Clone
 from tests.loopback import guard_network
 from tests.postgres import missing_for_postgres
 from tests.programs import chromium, missing_for_chromium, missing_for_litellm, missing_for_node
 from tests.redis import missing_for_redis
+from tests.scheduling import FilesInOrder
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -28,7 +30,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 NEEDS: dict[str, Callable[[], str | None]] = {
     "requires_redis": missing_for_redis,
     "requires_postgres": missing_for_postgres,
-    "requires_chromium": missing_for_chromium,
+    "browser": missing_for_chromium,
     "requires_litellm": missing_for_litellm,
     "requires_node": missing_for_node,
 }
@@ -42,7 +44,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if drives_browser(item):
-            item.add_marker("requires_chromium")
+            item.add_marker("browser")
         if uses_database(item):
             item.add_marker("uses_database")
     if elsewhere := [item for item in items if is_of_another_database(item)]:
@@ -50,6 +52,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in elsewhere]
     # Playwright's event loop stays in the main thread until the session ends, and no test can run one of its own in it.
     items.sort(key=drives_browser)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesInOrder:
+    return FilesInOrder(config, log)
 
 
 def drives_browser(item: pytest.Item) -> bool:

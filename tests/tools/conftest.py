@@ -14,16 +14,16 @@ Told = dict[str, Any]
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> ToolContext:
+def tool_context(tmp_path: Path) -> ToolContext:
     return ToolContext(user=ToolUser(7, "ada"), workspace=tmp_path / "workspace")
 
 
 @pytest.fixture
-def executor(context: ToolContext) -> Callable[..., ToolExecutor]:
+def executor(tool_context: ToolContext) -> Callable[..., ToolExecutor]:
     """Makes an executor of the given tools, with a short time limit."""
 
     def make(*tools: Tool, **options: Any) -> ToolExecutor:
-        return ToolExecutor({tool.name: tool for tool in tools}, context, **{"timeout": 5.0, **options})
+        return ToolExecutor({tool.name: tool for tool in tools}, tool_context, **{"timeout": 5.0, **options})
 
     return make
 

@@ -66,16 +66,16 @@ async def test_beyond_the_end_there_is_nothing(run: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a\0b"])
-async def test_a_binary_file_says_that_it_is_one(run: Any, context: ToolContext, content: bytes) -> None:
-    context.workspace.mkdir(parents=True)
-    (context.workspace / "image.png").write_bytes(content)
+async def test_a_binary_file_says_that_it_is_one(run: Any, tool_context: ToolContext, content: bytes) -> None:
+    tool_context.workspace.mkdir(parents=True)
+    (tool_context.workspace / "image.png").write_bytes(content)
     told = await run("read_file", path="image.png")
     assert told == f"'image.png' is a binary file of {len(content)} bytes, not UTF-8 text."
 
 
-async def test_what_leads_out_is_refused(run: Any, context: ToolContext) -> None:
-    context.workspace.mkdir(parents=True)
-    (context.workspace / "link").symlink_to("/etc")
+async def test_what_leads_out_is_refused(run: Any, tool_context: ToolContext) -> None:
+    tool_context.workspace.mkdir(parents=True)
+    (tool_context.workspace / "link").symlink_to("/etc")
     for path in ("../a", "/etc/passwd", "link/passwd", "a\0"):
         for told in (
             await run("read_file", path=path),
@@ -86,10 +86,10 @@ async def test_what_leads_out_is_refused(run: Any, context: ToolContext) -> None
             assert told.startswith(repr(path))
 
 
-async def test_a_long_listing_says_that_there_is_more(run: Any, context: ToolContext) -> None:
-    context.workspace.mkdir(parents=True)
+async def test_a_long_listing_says_that_there_is_more(run: Any, tool_context: ToolContext) -> None:
+    tool_context.workspace.mkdir(parents=True)
     for number in range(1001):
-        (context.workspace / f"{number:04}").touch()
+        (tool_context.workspace / f"{number:04}").touch()
     listed = await run("list_files")
     assert len(listed["entries"]) == 1000
     assert listed["note"] == "Only the first 1000 entries are shown. List a folder further down."
