@@ -20,6 +20,6 @@ async def refuse(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """There is nothing at this path: the handshake ends with 403."""
+    """Refuses a handshake at an unknown path with 403."""
     await receive()
     await send({"type": "websocket.close"})

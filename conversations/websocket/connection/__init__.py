@@ -1,1 +1,1 @@
-"""One WebSocket connection: who it is, what it is told, and how fast."""
+"""One WebSocket connection: its authentication, what is sent on it, and how fast."""

@@ -1,4 +1,4 @@
-"""Who is calling on a WebSocket."""
+"""Authenticates a WebSocket handshake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEARER = "bearer."
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a handshake carries: an API token, or the key of a session and the origin of the page that asks."""
+    """What a handshake carries: an API token, or a session key and the origin of the page."""
 
     token: str | None
     session_key: str | None
@@ -30,19 +30,20 @@ class Credentials:
 
     @property
     def from_foreign_page(self) -> bool:
-        """A browser sends a session's cookie for whatever page asks: it counts only for pages of this site.
-        A token is no cookie, and needs no such check."""
-        return self.token is None and self.session_key is not None and not _is_ours(self.origin or "")
+        """Whether a session cookie comes from a page of another site. A browser sends the cookie for any page; a token
+        needs no such check."""
+        return self.token is None and self.session_key is not None and not _is_own_origin(self.origin or "")
 
 
 def credentials_of(scope: Mapping[str, Any]) -> Credentials:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    token = _bearer(headers.get(b"authorization", "")) or _offered(scope.get("subprotocols", ()))
+    offered = scope.get("subprotocols", ())
+    token = _token_from_header(headers.get(b"authorization", "")) or _token_from_subprotocols(offered)
     return Credentials(token, _session_key(headers.get(b"cookie", "")), headers.get(b"origin"))
 
 
 def authenticate(credentials: Credentials) -> tuple[User, Authentication] | None:
-    """The active user that the credentials are of, and what lets them in. Reads the database."""
+    """Returns the active user with the proof that may be revoked later, or None. Reads the database."""
     if credentials.token is not None:
         token = ApiToken.objects.find(credentials.token)
         return (token.user, Authentication(token.user_id, token.user.password, token_id=token.pk)) if token else None
@@ -56,12 +57,12 @@ def authenticate(credentials: Credentials) -> tuple[User, Authentication] | None
     return user, Authentication(user.pk, user.password, session_key=request.session.session_key)
 
 
-def _bearer(header: str) -> str | None:
+def _token_from_header(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _offered(subprotocols: Iterable[str]) -> str | None:
+def _token_from_subprotocols(subprotocols: Iterable[str]) -> str | None:
     return next((name.removeprefix(BEARER) for name in subprotocols if name.startswith(BEARER)), None)
 
 
@@ -69,7 +70,7 @@ def _session_key(header: str) -> str | None:
     return parse_cookie(header).get(settings.SESSION_COOKIE_NAME) or None
 
 
-def _is_ours(origin: str) -> bool:
+def _is_own_origin(origin: str) -> bool:
     try:
         domain, _ = split_domain_port(urlsplit(origin).netloc.lower())
     except ValueError:

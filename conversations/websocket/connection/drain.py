@@ -1,7 +1,7 @@
-"""Back-pressure from a client that does not read, where the server has none of its own.
+"""Back-pressure for clients that do not read, for servers without it.
 
-uvicorn's `send` waits for the client by itself. Daphne's never does: it would keep everything in memory. So the
-connection's transport is asked to say when its buffer is full (Twisted's push producers), which it does at 64 KB.
+uvicorn's `send` waits for the client. Daphne's never does and would keep everything in memory, so this registers a push
+producer (Twisted's term) with the connection's transport, which pauses it when its buffer reaches 64 KB.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 
 
 class Drain:
-    """Says when the connection behind Daphne's `send` takes more."""
+    """Knows whether the connection behind Daphne's `send` can take more."""
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._transport = protocol.transport
         self._ready = asyncio.Event()
         self._ready.set()
-        self._transport.unregisterProducer()  # the HTTP channel's own, of before the upgrade
+        self._transport.unregisterProducer()  # the one of the HTTP channel, from before the upgrade
         self._transport.registerProducer(self, True)
 
     @property
     def is_gone(self) -> bool:
-        """Whether the connection is closed, or closing: Daphne would fail to send anything."""
+        """Whether the connection is closed or closing: Daphne would fail to send."""
         return bool(self._protocol.state != self._protocol.STATE_OPEN)
 
     @property
@@ -35,7 +35,7 @@ class Drain:
         await self._ready.wait()
 
     def abort(self) -> None:
-        """Drops the connection and what was not taken: a close frame would wait behind it."""
+        """Drops the connection with what is unsent: a close frame would wait behind it."""
         self._transport.abortConnection()
 
     # Twisted's IPushProducer
@@ -51,6 +51,6 @@ class Drain:
 
 
 def drain_of(send: Any) -> Drain | None:
-    """For Daphne's `send`, which is bound to the connection's protocol; None for servers that wait by themselves."""
+    """Returns a drain for Daphne's `send`, which is bound to the connection's protocol; None for other servers."""
     protocol = send.args[0] if isinstance(send, partial) and send.args else None
     return Drain(protocol) if hasattr(protocol, "sendMessage") and hasattr(protocol, "transport") else None

@@ -1,35 +1,35 @@
-"""Flow control that a client asked for: so many bytes of frames may be under way to it."""
+"""Flow control at a client's request: limits the bytes of frames that are sent but not acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
 
-ALLOWANCE = 100
-"""Bytes of the answer to flow.start, which a client may count as taken since then, or not."""
+START_RESPONSE_BYTES = 100
+"""Of the response to flow.start, which a client may or may not count as taken."""
 
 
 class Window:
-    """Counts the bytes sent and those that the client says it has taken, both since the window is open."""
+    """Counts the bytes sent and those acknowledged, both since flow control started. `size` is in bytes."""
 
     def __init__(self, size: int) -> None:
-        self.size = size - ALLOWANCE
+        self.size = size - START_RESPONSE_BYTES
         self._sent = 0
         self._taken = 0
-        self._moved = asyncio.Event()
+        self._acknowledged = asyncio.Event()
 
     def acknowledge(self, taken: int) -> None:
-        """`taken` in all; it never shrinks, and more than was sent counts as all."""
+        """The client has taken `taken` bytes in all; a smaller number is ignored, a larger one counts as all sent."""
         self._taken = max(self._taken, min(taken, self._sent))
-        self._moved.set()
+        self._acknowledged.set()
 
     def forget(self) -> None:
-        """What is under way counts as taken."""
+        """Counts everything sent as acknowledged."""
         self.acknowledge(self._sent)
 
     async def admit(self, frame: str) -> None:
-        """Waits for room. A frame that is larger than the window goes when nothing else is under way."""
+        """Waits until the frame fits. A frame larger than the window is admitted when all others are acknowledged."""
         size = len(frame) if frame.isascii() else len(frame.encode())
         while self._sent > self._taken and self._sent - self._taken + size > self.size:
-            self._moved.clear()
-            await self._moved.wait()
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
         self._sent += size
