@@ -1,4 +1,4 @@
-"""Decorators for views that only signed-in people may use."""
+"""Decorators that restrict views to signed-in users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 class MemberRequest(HttpRequest):
-    """A request of somebody who is signed in."""
+    """A request from a signed-in user, with the preferences that PreferencesMiddleware sets."""
 
     user: User
     preferences: Preferences
@@ -30,30 +30,32 @@ View = Callable[Concatenate[MemberRequest, P], HttpResponse]
 
 
 def member_page(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Allows GET and HEAD to signed-in people; others are redirected to sign in, or to the first start."""
+    """Allows GET and HEAD for signed-in users. Redirects others to the sign-in page, or to the first start."""
     return require_safe(_require_member(view))
 
 
 def member_form(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Allows GET, HEAD and POST to signed-in people; redirects others as `member_page` does."""
+    """Allows GET, HEAD and POST for signed-in users. Redirects others as `member_page` does."""
     return require_http_methods(["GET", "HEAD", "POST"])(_require_member(view))
 
 
 def member_action(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Allows POST to signed-in people; redirects others to sign in, and from there to the home page."""
-    return require_POST(_require_member(view, returns=False))
+    """Allows POST for signed-in users. Redirects others to the sign-in page, which then leads to the home page."""
+    return require_POST(_require_member(view, return_to_page=False))
 
 
-def _require_member(view: View[P], *, returns: bool = True) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """`returns`: signing in leads back to the requested page, not to the home page."""
+def _require_member(
+    view: View[P], *, return_to_page: bool = True
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Wraps a view. With `return_to_page`, the sign-in page leads back to the requested page, not to the home page."""
 
     @never_cache
     @functools.wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if request.user.is_authenticated:
             return view(request, *args, **kwargs)  # type: ignore[arg-type]
         if first_start.is_pending():
             return redirect("accounts:first_start")
-        return redirect_to_login(request.get_full_path() if returns else settings.LOGIN_REDIRECT_URL)
+        return redirect_to_login(request.get_full_path() if return_to_page else settings.LOGIN_REDIRECT_URL)
 
-    return guarded
+    return wrapper

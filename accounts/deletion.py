@@ -1,6 +1,6 @@
-"""Deletes rows with everything that refers to them, accounts among them.
+"""Deletion of rows with everything that refers to them, and of accounts in particular.
 
-What goes along is declared by `on_delete`. An app that must do more, such as stop work in progress or remove files,
+`on_delete` declares what a deletion takes along. An app that must do more, such as stop runs or remove files,
 registers a hook with `before_deletion`.
 """
 
@@ -19,17 +19,17 @@ _hooks: list[Hook] = []
 
 
 class LastAdministratorError(Exception):
-    """The last administrator cannot be deleted: the next visitor could become one, or nobody ever."""
+    """The last active administrator cannot be deleted."""
 
 
 def before_deletion(hook: Hook) -> Hook:
-    """Registers a function that gets the rows before they are deleted, in the transaction that deletes them."""
+    """Registers a function that receives the rows before their deletion, in the same transaction."""
     _hooks.append(hook)
     return hook
 
 
 def delete_rows(rows: QuerySet[Any]) -> int:
-    """Deletes the rows and what refers to them, after the hooks have run. Returns how many of the rows there were."""
+    """Runs the hooks, then deletes the rows and what refers to them. Returns the number of rows, without the others."""
     with transaction.atomic():
         for hook in _hooks:
             hook(rows)
@@ -43,9 +43,10 @@ def is_last_administrator(user: User) -> bool:
 
 
 def delete_account(user: User) -> None:
-    """Deletes the user with everything that belongs to them; token usage stays, without a name.
+    """Deletes the user with everything that belongs to them. Token usage stays, without a user.
 
-    Raises LastAdministratorError. Two administrators who delete their accounts at once wait for each other.
+    Locks the rows of all administrators, so that the last two cannot delete their accounts at the same time.
+    Raises LastAdministratorError.
     """
     with transaction.atomic():
         list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk"))
@@ -55,7 +56,7 @@ def delete_account(user: User) -> None:
 
 
 def cascade(model: type[Model]) -> Iterator[tuple[type[Model], str]]:
-    """Yields each model whose rows are deleted with one of `model`, with the shortest lookup path back to it."""
+    """Yields each model whose rows are deleted with a row of `model`, with the shortest lookup path back to it."""
     seen = {model}
     level = [(model, "")]
     while level:

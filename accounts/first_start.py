@@ -1,7 +1,7 @@
-"""The first visitor of an empty install makes the administrator's account.
+"""Creation of the first account, the administrator's, by the first visitor of a new installation.
 
-Who sits at the machine itself needs nothing for it. Anybody else has to enter a code that only the log shows. It is
-derived from the SECRET_KEY, so every process of an install knows the same one and nothing is stored.
+A browser on the same machine needs nothing else. All others have to enter a setup code that only the log shows. The
+code is derived from the SECRET_KEY, so that all processes share it and nothing is stored.
 """
 
 from __future__ import annotations
@@ -24,57 +24,57 @@ from accounts.models import User
 logger = logging.getLogger(__name__)
 
 CODE_BYTES = 10
-GROUP = 4
+CODE_GROUP_LENGTH = 4
 PROXY_HEADERS = ("forwarded", "x-forwarded", "x-real-ip", "via")
 
 
-class AlreadyStartedError(Exception):
-    """Somebody else has made the first account meanwhile."""
+class AlreadySetUpError(Exception):
+    """The first account exists already."""
 
 
 def is_pending() -> bool:
-    """Whether there is nobody yet. One query."""
+    """Returns whether there are no accounts yet. Takes one query."""
     return not User.objects.exists()
 
 
-def code() -> str:
-    """80 bits in base32, in groups of four: too long to be guessed at any rate that a server answers."""
+def setup_code() -> str:
+    """Returns 80 bits in base32, in groups of four characters: too long to be guessed over the network."""
     digest = salted_hmac("accounts.first_start", "code", algorithm="sha256").digest()
     text = base64.b32encode(digest[:CODE_BYTES]).decode()
-    return "-".join(text[start : start + GROUP] for start in range(0, len(text), GROUP))
+    return "-".join(text[i : i + CODE_GROUP_LENGTH] for i in range(0, len(text), CODE_GROUP_LENGTH))
 
 
-def is_code(text: str) -> bool:
-    """Whether this is the code, however it is grouped and in either case. Takes the same time for every wrong one."""
-    return constant_time_compare(_letters(text), _letters(code()))
+def is_setup_code(text: str) -> bool:
+    """Compares in constant time, ignoring case and everything but letters and digits."""
+    return constant_time_compare(_normalize_code(text), _normalize_code(setup_code()))
 
 
-def _letters(text: str) -> str:
+def _normalize_code(text: str) -> str:
     return "".join(character for character in text.upper() if character.isalnum())
 
 
-def announce() -> None:
-    """Prints the code in the log, while there is nobody."""
+def log_setup_code() -> None:
+    """Logs the code if there are no accounts yet."""
     if is_pending():
         logger.warning(
-            "There is no account yet: open the page to make the administrator's. "
-            "From anywhere but this machine itself, it asks for this code: %s",
-            code(),
+            "There is no account yet. Open the page to create the administrator's. "
+            "From any other machine, the page asks for this code: %s",
+            setup_code(),
         )
 
 
 @functools.cache
-def announce_to_first_visitor() -> None:
-    """As `announce()`, once in a process: the line is then near the end of the log, where it is looked for."""
-    announce()
+def log_setup_code_once() -> None:
+    """Calls `log_setup_code` once in each process, so that a visitor finds the code near the end of the log."""
+    log_setup_code()
 
 
 def needs_code(request: HttpRequest) -> bool:
-    """False for a browser on this very machine that comes to it directly and under a loopback name.
+    """Returns False for a browser on this machine that connects directly and under a loopback host name.
 
-    The name guards against pages elsewhere whose domain is made to resolve to loopback; the headers, the version and
-    PUBLIC_URL against a proxy on this machine, from which everybody comes as loopback (many proxies speak HTTP/1.0
-    by default, as no browser does).
+    Checking the host name prevents DNS rebinding. Checking the headers, the HTTP version and PUBLIC_URL detects a
+    proxy on this machine, behind which every client address is a loopback address. (Many proxies use HTTP/1.0 by
+    default; no browser does.)
     """
     scope = getattr(request, "scope", {})
     addresses = [scope.get("server") or ("", 0), scope.get("client") or ("", 0)]
@@ -98,16 +98,16 @@ def _is_loopback(host: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def make_administrator(user: User) -> User:
-    """Stores the unsaved user, whose password is set, as the administrator.
+def create_administrator(user: User) -> User:
+    """Saves the new user, whose password is set, as an administrator.
 
-    Raises AlreadyStartedError if there is anybody. Two visitors at once wait for each other: on SQLite every writing
-    transaction does, elsewhere the lock on a row that always exists makes them.
+    Raises AlreadySetUpError if there is an account. Concurrent calls wait for each other: on SQLite every writing
+    transaction does, and on other databases the lock on a row that always exists makes them wait.
     """
     user.is_staff = user.is_superuser = True
     with transaction.atomic():
         list(ContentType.objects.select_for_update().filter(app_label="accounts", model="user"))
         if not is_pending():
-            raise AlreadyStartedError
+            raise AlreadySetUpError
         user.save()
     return user

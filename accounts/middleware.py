@@ -1,4 +1,4 @@
-"""Pages in the language and the time zone of whoever is signed in."""
+"""Applies the language and time zone of the signed-in user to each request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
 
 from accounts.models import Preferences, User
-from accounts.sessions import keep
+from accounts.sessions import extend_session
 
 
 class PreferencesMiddleware:
-    """Gives each request `preferences`, and applies them. Visitors keep the language that their browser asks for."""
+    """Sets `request.preferences` and applies them. Without a signed-in user, the browser's language is used."""
 
     async_capable = True
     sync_capable = True
@@ -30,33 +30,34 @@ class PreferencesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
-            return self._answer_later(request)
-        with applied(recognise(request)) as language:
+            return self.__acall__(request)
+        with override_locale(_load_preferences(request)) as language:
             response = cast(HttpResponseBase, self.get_response(request))
         response.headers.setdefault("Content-Language", language)
         return response
 
-    async def _answer_later(self, request: HttpRequest) -> HttpResponseBase:
-        with applied(await sync_to_async(recognise)(request)) as language:
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        with override_locale(await sync_to_async(_load_preferences)(request)) as language:
             response = await cast(Awaitable[HttpResponseBase], self.get_response(request))
         response.headers.setdefault("Content-Language", language)
         return response
 
 
-def recognise(request: HttpRequest) -> Preferences:
-    """Those of whoever is signed in: in the query that finds the person."""
-    user = request.user
-    if isinstance(user, User):
-        keep(request)
-    preferences = Preferences.of(user) if isinstance(user, User) else Preferences()
+def _load_preferences(request: HttpRequest) -> Preferences:
+    """Sets and returns `request.preferences`. They are loaded with the user, in the same query."""
+    preferences = Preferences()
+    if isinstance(request.user, User):
+        extend_session(request)
+        preferences = Preferences.for_user(request.user)
     request.preferences = preferences  # type: ignore[attr-defined]
     return preferences
 
 
 @contextmanager
-def applied(preferences: Preferences) -> Iterator[str]:
-    """Gives the language."""
-    chosen = preferences.language
-    language = chosen if chosen in dict(settings.LANGUAGES) else translation.get_language() or settings.LANGUAGE_CODE
-    with translation.override(language), timezone.override(preferences.zone):
+def override_locale(preferences: Preferences) -> Iterator[str]:
+    """Activates the language and time zone of the preferences for the block. Yields the language code."""
+    language = preferences.language
+    if language not in dict(settings.LANGUAGES):
+        language = translation.get_language() or settings.LANGUAGE_CODE
+    with translation.override(language), timezone.override(preferences.tzinfo):
         yield language

@@ -1,4 +1,4 @@
-"""Browsers that are signed in: Django's sessions in the database, with whose they are."""
+"""Sessions of signed-in users: Django's sessions in the database, with the user in a column of its own."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from django.utils import timezone
 from accounts.models import Session, User
 from accounts.user_agents import browser_name
 
-BROWSER, SEEN = "browser", "seen"
-BROWSER_LENGTH = 300
-SEEN_EVERY = 3600
-"""Seconds."""
+USER_AGENT_KEY, LAST_USED_KEY = "browser", "seen"
+MAX_USER_AGENT_LENGTH = 300
+LAST_USED_INTERVAL = 3600
+"""Seconds between two updates of a session's time of last use."""
 
 
 class SessionStore(db.SessionStore):
-    """Keeps beside each session the person who is signed in with it."""
+    """Stores the signed-in user in `Session.user`."""
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -38,7 +38,7 @@ class SessionStore(db.SessionStore):
 
 
 class PreferencesBackend(ModelBackend):
-    """Signs in with a password. Who is signed in comes with their preferences, in one query."""
+    """Authenticates with a password. Loads the user of a session and their preferences in one query."""
 
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("preferences").filter(pk=user_id).first()
@@ -46,23 +46,24 @@ class PreferencesBackend(ModelBackend):
 
 
 def sign_in(request: HttpRequest, user: User) -> None:
-    """A session of the person begins, or becomes another one; expired ones are forgotten."""
+    """Signs the user in on the request's session, and deletes expired sessions."""
     login(request, user)
-    _note_use(request)
+    _record_use(request)
     SessionStore.clear_expired()
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A session as its person is shown it. `id` names it without letting anybody in."""
+class UserSession:
+    """A session as shown to its user."""
 
     key: str
     user_agent: str
-    seen_at: datetime | None
-    is_this: bool
+    last_used_at: datetime | None
+    is_current: bool
 
     @property
-    def id(self) -> str:
+    def public_id(self) -> str:
+        """Identifies the session in forms. It is derived from the key, and does not authenticate anybody."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
     @property
@@ -70,31 +71,30 @@ class SignedIn:
         return browser_name(self.user_agent)
 
 
-def sessions_of(request: HttpRequest) -> list[SignedIn]:
-    """All of whoever is signed in, this one first, then by when they were used last."""
-    live = Session.objects.filter(user=request.user.pk, expire_date__gt=timezone.now())
-    found = [_signed_in(session, request.session.session_key) for session in live]
-    return sorted(found, key=lambda one: (one.is_this, one.seen_at is not None, one.seen_at), reverse=True)
+def list_sessions(request: HttpRequest) -> list[UserSession]:
+    """Returns the valid sessions of the request's user: the current one, then the others by last use, newest first."""
+    current_key = request.session.session_key
+    sessions = []
+    for session in Session.objects.filter(user=request.user.pk, expire_date__gt=timezone.now()):
+        data = session.get_decoded()
+        last_used = data.get(LAST_USED_KEY)
+        last_used_at = datetime.fromtimestamp(last_used, UTC) if last_used else None
+        key = session.session_key
+        sessions.append(UserSession(key, data.get(USER_AGENT_KEY, ""), last_used_at, is_current=key == current_key))
+    return sorted(sessions, key=lambda s: (s.is_current, s.last_used_at is not None, s.last_used_at), reverse=True)
 
 
-def end(ended: Iterable[SignedIn]) -> None:
-    """Their connections close within a second (revocation.py)."""
-    Session.objects.filter(pk__in=[one.key for one in ended]).delete()
+def end_sessions(sessions: Iterable[UserSession]) -> None:
+    """Deletes the sessions. Their WebSocket connections are closed within a second."""
+    Session.objects.filter(pk__in=[session.key for session in sessions]).delete()
 
 
-def _signed_in(session: Session, this: str | None) -> SignedIn:
-    kept = session.get_decoded()
-    seen = kept.get(SEEN)
-    seen_at = datetime.fromtimestamp(seen, UTC) if seen else None
-    return SignedIn(session.session_key, kept.get(BROWSER, ""), seen_at, session.session_key == this)
+def extend_session(request: HttpRequest) -> None:
+    """Records the use of a signed-in session at most once an hour. Saving the session postpones its expiry."""
+    if time.time() - request.session.get(LAST_USED_KEY, float("inf")) >= LAST_USED_INTERVAL:
+        _record_use(request)
 
 
-def keep(request: HttpRequest) -> None:
-    """A session that is used lasts: at most once an hour it is noted, of who is signed in."""
-    if time.time() - request.session.get(SEEN, float("inf")) >= SEEN_EVERY:
-        _note_use(request)
-
-
-def _note_use(request: HttpRequest) -> None:
-    request.session[SEEN] = int(time.time())
-    request.session[BROWSER] = request.headers.get("User-Agent", "")[:BROWSER_LENGTH]
+def _record_use(request: HttpRequest) -> None:
+    request.session[LAST_USED_KEY] = int(time.time())
+    request.session[USER_AGENT_KEY] = request.headers.get("User-Agent", "")[:MAX_USER_AGENT_LENGTH]

@@ -1,6 +1,7 @@
-"""Passwords cannot be guessed at any rate: so many failed attempts to sign in, then one has to wait.
+"""Limits on failed attempts to sign in, so that passwords cannot be guessed.
 
-Counted in the cache, which all processes share where there is Redis. While it cannot be reached, nobody is stopped.
+Failures are counted in the cache, which all processes share if there is Redis. If the cache cannot be reached, nothing
+is limited.
 """
 
 from __future__ import annotations
@@ -16,53 +17,53 @@ from django.http import HttpRequest
 
 logger = logging.getLogger(__name__)
 
-WINDOW = 600
-"""Seconds in which failures are counted together."""
-PER_ACCOUNT_AND_ADDRESS = 10
-PER_ADDRESS = 50
-"""Of guesses at many accounts."""
-PER_ACCOUNT = 100
-"""From many addresses: high, as whoever reaches it keeps its owner out too."""
+WINDOW_SECONDS = 600
+"""Failures are counted in fixed windows of this length."""
+MAX_PER_ACCOUNT_AND_ADDRESS = 10
+MAX_PER_ADDRESS = 50
+"""Limits guesses at many accounts from one address."""
+MAX_PER_ACCOUNT = 100
+"""Limits guesses at one account from many addresses. High, because reaching it locks the account's owner out too."""
 
 
 def seconds_to_wait(request: HttpRequest, username: str) -> float:
-    """0 for who may try now."""
+    """Returns the seconds until the next attempt is allowed, 0 if it is allowed now."""
     now = time.time()
-    counted = dict(_keys(request, username, now))
+    limits = dict(_limits(request, username, now))
     try:
-        failures = cache.get_many(counted)
+        failures = cache.get_many(limits)
     except Exception as error:
         logger.warning("failed attempts to sign in cannot be counted: %s", type(error).__name__)
         return 0
-    if any(failures.get(key, 0) >= most for key, most in counted.items()):
-        return WINDOW - now % WINDOW
+    if any(failures.get(key, 0) >= max_failures for key, max_failures in limits.items()):
+        return WINDOW_SECONDS - now % WINDOW_SECONDS
     return 0
 
 
-def note_failure(request: HttpRequest, username: str) -> None:
-    for key, _ in _keys(request, username, time.time()):
+def record_failure(request: HttpRequest, username: str) -> None:
+    for key, _ in _limits(request, username, time.time()):
         try:
-            cache.add(key, 0, timeout=2 * WINDOW)
+            cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
             cache.incr(key)
         except Exception as error:
             logger.warning("a failed attempt to sign in cannot be counted: %s", type(error).__name__)
             return
 
 
-def address_of(request: HttpRequest) -> str:
-    """Where the request comes from: behind a proxy (PUBLIC_URL is set then) the last address that it has added."""
+def client_address(request: HttpRequest) -> str:
+    """Returns the client's address. Behind a proxy (PUBLIC_URL is set) it is the last one in X-Forwarded-For."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.PUBLIC_URL else ""
     return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _keys(request: HttpRequest, username: str, now: float) -> Iterator[tuple[str, int]]:
-    """Each with how many failures it allows."""
-    account, address = username.strip().casefold(), address_of(request)
-    window = int(now // WINDOW)
-    for scope, most in (
-        (("account and address", account, address), PER_ACCOUNT_AND_ADDRESS),
-        (("address", address), PER_ADDRESS),
-        (("account", account), PER_ACCOUNT),
+def _limits(request: HttpRequest, username: str, now: float) -> Iterator[tuple[str, int]]:
+    """Yields the cache key of each counter, and the failures that it allows in a window."""
+    account, address = username.strip().casefold(), client_address(request)
+    window = int(now // WINDOW_SECONDS)
+    for scope, max_failures in (
+        (("account and address", account, address), MAX_PER_ACCOUNT_AND_ADDRESS),
+        (("address", address), MAX_PER_ADDRESS),
+        (("account", account), MAX_PER_ACCOUNT),
     ):
         digest = hashlib.sha256(repr((scope, window)).encode("utf-8", "backslashreplace")).hexdigest()
-        yield f"failed-sign-in:{digest}", most
+        yield f"failed-sign-in:{digest}", max_failures

@@ -4,7 +4,7 @@ from accounts.views import settings, sign_in
 
 app_name = "accounts"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("first-start/", sign_in.make_first_account, name="first_start"),
+    path("first-start/", sign_in.create_first_account, name="first_start"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign_in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign_out"),
     path("settings/", settings.profile, name="settings_profile"),
@@ -14,5 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/tokens/", settings.tokens, name="settings_tokens"),
     path("settings/tokens/<int:token_id>/revoke/", settings.revoke_token, name="revoke_token"),
     path("settings/delete-account/", settings.delete_account, name="delete_account"),
-    path("settings/time-zone/", settings.tell_time_zone, name="tell_time_zone"),
+    path("settings/time-zone/", settings.set_browser_time_zone, name="tell_time_zone"),
 ]

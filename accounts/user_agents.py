@@ -1,10 +1,10 @@
-"""What people call their browsers, from what those call themselves."""
+"""Readable names for the User-Agent headers of browsers."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext
 
-# Most browsers name others beside themselves: the first that is found counts.
+# Most browsers mention others in their User-Agent header, so the order matters: the first match counts.
 BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -27,9 +27,9 @@ SYSTEMS = {
 
 
 def browser_name(user_agent: str) -> str:
-    """Such as "Firefox on Linux"."""
-    browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), "")
-    system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), "")
+    """Returns a name such as "Firefox on Linux", translated."""
+    browser = next((name for token, name in BROWSERS.items() if token in user_agent), "")
+    system = next((name for token, name in SYSTEMS.items() if token in user_agent), "")
     if browser and system:
         return gettext("{browser} on {system}").format(browser=browser, system=system)
     return browser or system or gettext("Unknown browser")

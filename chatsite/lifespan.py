@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from accounts.first_start import announce
+from accounts.first_start import log_setup_code
 from chatsite.process_lock import ProcessLock, lock_of_database
 from conversations.db.readers import Readers
 from conversations.db.threads import DatabaseUnavailable
@@ -112,7 +112,7 @@ class Lifespan:
         self._closing.push_async_callback(lambda: runner.stop(self._grace))
         watching = asyncio.create_task(self._watch(lock, runner, is_ours))
         self._closing.callback(watching.cancel)
-        await runner.readers.run(announce)
+        await runner.readers.run(log_setup_code)
 
     async def _watch(self, lock: ProcessLock, runner: Runner, is_ours: bool) -> None:
         """Says so when a process goes that should not be beside this one, or when one has come while we did not see."""

@@ -1,4 +1,4 @@
-"""Admin pages of users, API tokens and preferences, and the base classes that all admin pages share."""
+"""The admin of users, API tokens and preferences, and base classes for the admin of all apps."""
 
 from django.contrib import admin
 

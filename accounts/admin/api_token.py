@@ -15,7 +15,7 @@ from accounts.models import ApiToken
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ListAdmin[ApiToken]):
-    """Tokens are issued and revoked here. The text of one is told once, in answer to its making, and never again."""
+    """Issues and revokes tokens. A token's text is shown once, right after it is issued."""
 
     list_display = ("__str__", "user", "scope", "created_at", "revoked_at")
     list_select_related = ("user",)
@@ -42,8 +42,8 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         token, text = ApiToken.objects.issue(user_id=obj.user_id, name=obj.name, scope=obj.scope)
         obj.pk = token.pk
-        told = format_html("The token, which is shown only this once: <code>{}</code>", text)
-        self.message_user(request, told, messages.WARNING)
+        message = format_html("The token, which is shown only once: <code>{}</code>", text)
+        self.message_user(request, message, messages.WARNING)
 
     @admin.action(description="Revoke selected API tokens", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:

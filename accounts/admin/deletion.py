@@ -1,4 +1,4 @@
-"""Confirming a deletion that takes others along, without loading what will be deleted."""
+"""Confirmation of deletions that cascade, without loading the rows that will be deleted."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from accounts.admin.lists import ROW_LIMIT, ModelAdmin, count_within
+from accounts.admin.lists import MAX_ROWS, ModelAdmin, count_up_to
 from accounts.deletion import cascade, delete_rows
 
 M = TypeVar("M", bound=Model)
-NAMED = 100
-"""Objects named on a confirmation; of more, only the number is told."""
+MAX_NAMED_OBJECTS = 100
+"""Objects that a confirmation page names. Of any others it shows only the number."""
 
 
 class CountedDeletion(ModelAdmin[M]):
-    """Shows how much goes along where Django would list each row of it.
+    """Shows the number of related rows that will be deleted, where Django would list each of them.
 
-    Whoever deletes needs the permission for all that goes along, although history is read-only by itself.
+    Deleting requires the delete permission for every model in the cascade, including those whose own admin is
+    read-only.
     """
 
     def get_deleted_objects(
         self, objs: Sequence[M] | QuerySet[M], request: HttpRequest
     ) -> tuple[list[str], dict[str, Any], set[str], list[str]]:
         counts: dict[str, Any] = {str(self.opts.verbose_name_plural): len(objs)}
-        lacking = set()
+        missing_permissions = set()
         for model, path in cascade(self.model):
-            count = count_within(model._base_manager.filter(**{f"{path}__in": objs}), ROW_LIMIT)
+            count = count_up_to(model._base_manager.filter(**{f"{path}__in": objs}), MAX_ROWS)
             if not count:
                 continue
-            counts[str(model._meta.verbose_name_plural)] = count if count <= ROW_LIMIT else f"more than {ROW_LIMIT:,}"
-            if not may_delete(request, self.admin_site, model):
-                lacking.add(str(model._meta.verbose_name))
-        names = [f"{capfirst(self.opts.verbose_name)}: {obj}" for obj in objs[:NAMED]]
-        if len(objs) > NAMED:
-            names.append(f"and {len(objs) - NAMED} more")
-        return names, counts, lacking, []
+            counts[str(model._meta.verbose_name_plural)] = count if count <= MAX_ROWS else f"more than {MAX_ROWS:,}"
+            if not _has_delete_permission(request, self.admin_site, model):
+                missing_permissions.add(str(model._meta.verbose_name))
+        names = [f"{capfirst(self.opts.verbose_name)}: {obj}" for obj in objs[:MAX_NAMED_OBJECTS]]
+        if len(objs) > MAX_NAMED_OBJECTS:
+            names.append(f"and {len(objs) - MAX_NAMED_OBJECTS} more")
+        return names, counts, missing_permissions, []
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
         self.delete_queryset(request, self.model._default_manager.filter(pk=obj.pk))
@@ -49,8 +50,8 @@ class CountedDeletion(ModelAdmin[M]):
         delete_rows(queryset)
 
 
-def may_delete(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
-    """Whether the requester has the permission to delete rows of a model that the admin shows."""
+def _has_delete_permission(request: HttpRequest, site: AdminSite, model: type[Model]) -> bool:
+    """Returns whether the user may delete rows of the model. Models that are not in the admin need no permission."""
     opts = model._meta
     permission = f"{opts.app_label}.{get_permission_codename('delete', opts)}"
     return not site.is_registered(model) or request.user.has_perm(permission)

@@ -1,4 +1,4 @@
-"""How values look on an admin page. What people, models and tools wrote is escaped here."""
+"""HTML for values on admin pages. Texts from users, models and tools are escaped."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-NOTHING = "-"
-
 
 def link_to(model: type[Model], pk: Any, text: object) -> SafeString:
-    """A link to a row's own page."""
+    """Returns a link to the change page of a row."""
     opts = model._meta
     return format_html(
         '<a href="{}">{}</a>', reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[pk]), text
@@ -21,12 +19,12 @@ def link_to(model: type[Model], pk: Any, text: object) -> SafeString:
 
 
 def link_to_list(model: type[Model], text: object, **parameters: Any) -> SafeString:
-    """A link to the list of a model, narrowed by its parameters."""
+    """Returns a link to the list of a model, filtered by the query parameters."""
     opts = model._meta
     url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", query=parameters)
     return format_html('<a href="{}">{}</a>', url, text)
 
 
 def verbatim(text: str) -> SafeString:
-    """A long text exactly as it was written, its white space included."""
-    return format_html('<div class="verbatim" dir="auto">{}</div>', text) if text else SafeString(NOTHING)
+    """Returns the text with its white space preserved, or a hyphen if it is empty."""
+    return format_html('<div class="verbatim" dir="auto">{}</div>', text) if text else SafeString("-")

@@ -1,4 +1,4 @@
-"""Filters whose values are typed, for columns that hold too many to list."""
+"""Filters with an input field, for columns with too many values to list."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from accounts.models import User
 
 
 class InputFilter(admin.SimpleListFilter):
-    """A filter with a field to type in. `narrow` applies what was typed; a ValueError of it is shown to the reader."""
+    """A filter with an input field. Shows the message of a ValueError that `apply` raises and then lists no rows."""
 
     template = "admin/input_filter.html"
     input_type: ClassVar[str] = "text"
 
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def apply(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        """Returns the rows that match the value, which is not empty. Raises ValueError if it is not valid."""
         raise NotImplementedError
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -27,7 +28,7 @@ class InputFilter(admin.SimpleListFilter):
         if not value:
             return queryset
         try:
-            return self.narrow(queryset, value)
+            return self.apply(queryset, value)
         except ValueError as error:
             messages.error(request, str(error))
             return queryset.none()
@@ -39,20 +40,20 @@ class InputFilter(admin.SimpleListFilter):
         return True
 
     def choices(self, changelist: ChangeList) -> Iterator[Mapping[str, object]]:  # type: ignore[override]
-        """The other parameters of the list, which the filter's form sends along."""
+        """Yields the other query parameters of the list, which the filter's form submits as hidden fields."""
         for name, value in changelist.params.items():
             if name != self.parameter_name:
                 yield {"name": name, "value": value}
 
 
 class UserFilter(InputFilter):
-    """By the exact name of the person that `field` refers to."""
+    """Filters by the exact username of the user in `field`."""
 
     title = "username"
     parameter_name = "username"
     field: ClassVar[str] = "user"
 
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def apply(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         user = User.objects.filter(username=value).first()
         if user is None:
             raise ValueError(f"There is no user “{value}”.")

@@ -1,4 +1,4 @@
-"""Admin lists of tables that may hold millions of rows: no list counts, sorts or reads more than it needs."""
+"""Admin lists for tables with millions of rows: they count, sort and load no more than a page needs."""
 
 from __future__ import annotations
 
@@ -26,58 +26,59 @@ else:
     QuerySetPaginator = Paginator
 
     class ModelAdmin(Generic[M], admin.ModelAdmin):
-        """Django's, subscriptable as in its type stubs."""
+        """Django's ModelAdmin, subscriptable as in its type stubs."""
 
 
-ROW_LIMIT = 10_000
-"""Rows that a list counts and leads to; older ones are reached by a filter."""
+MAX_ROWS = 10_000
+"""Rows that a list counts and pages through. Older rows are found with a filter."""
 
 
-def count_within(queryset: QuerySet[Any], limit: int) -> int:
-    """The number of rows, or `limit + 1` for any number above `limit`, at the cost of that many."""
+def count_up_to(queryset: QuerySet[Any], limit: int) -> int:
+    """Returns the number of rows, or `limit + 1` if there are more. The database reads at most that many."""
     return queryset.order_by()[: limit + 1].count()
 
 
 class BoundedPaginator(QuerySetPaginator):
-    """Pages over the first ROW_LIMIT rows; `more` says that there are others."""
+    """Paginates the first MAX_ROWS rows. `has_more` is true if there are others."""
 
     object_list: QuerySet[Any]
 
     @cached_property
-    def _found(self) -> int:
-        return count_within(self.object_list, ROW_LIMIT)
+    def _bounded_count(self) -> int:
+        return count_up_to(self.object_list, MAX_ROWS)
 
     @cached_property
     def count(self) -> int:
-        return min(self._found, ROW_LIMIT)
+        return min(self._bounded_count, MAX_ROWS)
 
     @property
-    def more(self) -> bool:
-        return self._found > ROW_LIMIT
+    def has_more(self) -> bool:
+        return self._bounded_count > MAX_ROWS
 
 
 class BoundedChangeList(ChangeList):
-    """Leaves in the database what the admin's `list_defer` names."""
+    """Defers the columns in the admin's `list_defer`."""
 
     model_admin: ListAdmin[Any]
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         if any("\0" in value for values in self.filter_params.values() for value in values):
-            raise IncorrectLookupParameters  # PostgreSQL cannot even look for it
+            raise IncorrectLookupParameters  # PostgreSQL refuses NUL in a query
         queryset: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return queryset.defer(*self.model_admin.list_defer)
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # The number below the list tells of more than it counts; Django repeats it beside the search unless it is this.
+        # pagination.html shows the count. Django repeats it beside the search field unless both numbers are equal.
         self.full_result_count = self.result_count
 
 
 class ListAdmin(ModelAdmin[M]):
     """A list whose cost does not grow with its table.
 
-    `search_fields` are the UUID columns that a searched id is compared with, `search_text` a column that any other
-    term is looked for in (none: only ids can be searched). Actions work on the rows that were ticked, no others.
+    A search term that is a UUID is compared with the columns in `search_fields`. Any other term is searched for in
+    the column `search_text`; if that is empty, only ids can be searched. Actions apply to the selected rows alone,
+    never to all rows of the list.
     """
 
     list_defer: ClassVar[Sequence[str]] = ()
@@ -98,10 +99,10 @@ class ListAdmin(ModelAdmin[M]):
         if not term:
             return queryset, False
         try:
-            wanted = uuid.UUID(term)
+            searched_id = uuid.UUID(term)
         except ValueError:
             return self._search_text(request, queryset, term), False
-        matches = [Q((field, wanted)) for field in self.get_search_fields(request)]
+        matches = [Q((field, searched_id)) for field in self.get_search_fields(request)]
         return queryset.filter(reduce(or_, matches)), False
 
     def _search_text(self, request: HttpRequest, queryset: QuerySet[M], term: str) -> QuerySet[M]:
@@ -113,12 +114,12 @@ class ListAdmin(ModelAdmin[M]):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
-        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        return super().response_action(request, queryset.filter(pk__in=ticked), *args, **kwargs)
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        return super().response_action(request, queryset.filter(pk__in=selected), *args, **kwargs)
 
 
 class ReadOnlyAdmin(ListAdmin[M]):
-    """History: read by those who may view it, changed by nobody."""
+    """An admin of rows that can be viewed but not changed."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -23,7 +23,7 @@ else:
 
 @admin.register(User)
 class UserAdmin(CountedDeletion[User], BaseUserAdmin):
-    """Django's page of a user, with links to the lists that can be filtered by username."""
+    """Django's admin of users, with links to a user's rows in the lists that filter by username."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -1,4 +1,4 @@
-"""What people set for themselves, a form for each part of a page."""
+"""The forms of the settings pages."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ REGIONS = {
 
 
 @functools.cache
-def zone_names() -> list[str]:
-    """Those that are named after places, in order."""
+def time_zone_names() -> list[str]:
+    """Returns the sorted names of the time zones that are named after places."""
     return sorted(name for name in available_timezones() if name.partition("/")[0] in REGIONS)
 
 
-def zone_choices() -> list[Any]:
-    """By parts of the world."""
-    by_region = groupby(zone_names(), lambda name: name.partition("/")[0])
+def time_zone_choices() -> list[Any]:
+    """Returns the time zones as choices, grouped by region."""
+    by_region = groupby(time_zone_names(), lambda name: name.partition("/")[0])
     return [(REGIONS[region], [(name, name.replace("_", " ")) for name in names]) for region, names in by_region]
 
 
-class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it takes none
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     class Meta:
         model = User
         fields = ("first_name", "username", "email")
         field_classes = {"username": auth_forms.UsernameField}
         labels = {"first_name": _("Name"), "email": _("E-mail")}
         help_texts = {
-            "first_name": _("How these pages call you. May stay empty."),
-            "username": _("You sign in with it."),
-            "email": _("Only administrators see it. May stay empty."),
+            "first_name": _("The name that these pages use for you. Optional."),
+            "username": _("You use it to sign in."),
+            "email": _("Only administrators see it. Optional."),
         }
         widgets = {
             "first_name": forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
@@ -59,7 +59,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # at run time it 
 
 
 class PreferencesForm(forms.Form):
-    """Some of a person's preferences, named as the fields of the model."""
+    """A form of some of a user's preferences. Its fields have the names of the model's fields."""
 
     def __init__(self, preferences: Preferences, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,11 +67,11 @@ class PreferencesForm(forms.Form):
         self.preferences = preferences
 
     def save(self) -> Preferences:
-        """Stores these alone: others may be changed elsewhere meanwhile."""
+        """Stores the form's fields alone, because other forms may be changing the others."""
         user = self.preferences.user
         return Preferences.objects.update_or_create(user=user, defaults=self.cleaned_data)[0]
 
-    def offer(self, name: str, choices: list[Any]) -> None:
+    def set_choices(self, name: str, choices: list[Any]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101
         field.choices = choices
@@ -83,26 +83,30 @@ class DisplayForm(PreferencesForm):
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,
-        help_text=_("When a day begins: in the list of conversations, and when a model is told the date."),
+        help_text=_(
+            "Determines when a day begins: in the list of conversations, and for the date that models are given."
+        ),
     )
 
     def __init__(self, preferences: Preferences, *args: Any, **kwargs: Any) -> None:
         super().__init__(preferences, *args, **kwargs)
-        self.offer("language", [("", _("As the browser asks")), *settings.LANGUAGES])
-        told = preferences.browser_time_zone.replace("_", " ")
+        self.set_choices("language", [("", _("Same as the browser")), *settings.LANGUAGES])
+        zone = preferences.browser_time_zone.replace("_", " ")
         automatic = (
-            gettext("As the browser says ({zone})").format(zone=told) if told else gettext("As the browser says")
+            gettext("Same as the browser ({zone})").format(zone=zone) if zone else gettext("Same as the browser")
         )
-        self.offer("time_zone", [("", automatic), ("UTC", "UTC"), *zone_choices()])
+        self.set_choices("time_zone", [("", automatic), ("UTC", "UTC"), *time_zone_choices()])
 
 
 class PasswordForm(auth_forms.PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["old_password"].label = _("Present password")
+        self.fields["old_password"].label = _("Current password")
         self.fields["old_password"].widget.attrs["autofocus"] = False
-        self.fields["new_password1"].help_text = _("Eight characters or more, not only digits, and nothing common.")
-        self.fields["new_password2"].label = _("The new password again")
+        self.fields["new_password1"].help_text = _(
+            "At least eight characters, not only digits, and not a common password."
+        )
+        self.fields["new_password2"].label = _("Repeat the new password")
         self.fields["new_password2"].help_text = ""
 
 
@@ -110,7 +114,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
-        help_text=_("What it is for: the program that will use it."),
+        help_text=_("The program that will use it."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
     )
 
@@ -120,7 +124,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class DeletionForm(forms.Form):
-    """The person's own password, before everything goes."""
+    """Asks for the user's password before the account is deleted."""
 
     password = forms.CharField(
         label=_("Your password"), strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})

@@ -14,9 +14,9 @@ from accounts.models import User
 
 
 class SignInForm(AuthenticationForm):
-    """Says neither which of both is wrong nor whether there is such an account."""
+    """Reveals neither which of the two is wrong nor whether the account exists."""
 
-    _WRONG = _("This username and this password do not belong together.")
+    _WRONG = _("The username or password is incorrect.")
     error_messages = {"invalid_login": _WRONG, "inactive": _WRONG}
 
     def clean(self) -> dict[str, Any]:
@@ -25,25 +25,25 @@ class SignInForm(AuthenticationForm):
             return super().clean()
         if wait := sign_in_throttle.seconds_to_wait(self.request, username):
             minutes = math.ceil(wait / 60)
-            said = ngettext(
+            message = ngettext(
                 "There were too many failed attempts. Try again in {n} minute.",
                 "There were too many failed attempts. Try again in {n} minutes.",
                 minutes,
             )
-            raise ValidationError(said.format(n=minutes), code="throttled")
+            raise ValidationError(message.format(n=minutes), code="throttled")
         try:
             return super().clean()
         except ValidationError:
-            sign_in_throttle.note_failure(self.request, username)
+            sign_in_throttle.record_failure(self.request, username)
             raise
 
 
-class FirstStartForm(BaseUserCreationForm):  # type: ignore[type-arg]  # at run time it takes none
-    """The administrator's account; with `needs_code`, only for who has read the log."""
+class FirstStartForm(BaseUserCreationForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Creates the administrator's account. With `needs_code`, it asks for the setup code as well."""
 
     code = forms.CharField(
         label=_("Code"),
-        help_text=_("The server has printed it in its log."),
+        help_text=_("The server printed it in its log."),
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "autocapitalize": "characters", "spellcheck": "false"}
         ),
@@ -55,8 +55,8 @@ class FirstStartForm(BaseUserCreationForm):  # type: ignore[type-arg]  # at run 
 
     def __init__(self, *args: Any, needs_code: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].help_text = _("Eight characters or more, not only digits, and nothing common.")
-        self.fields["password2"].label = _("The same password again")
+        self.fields["password1"].help_text = _("At least eight characters, not only digits, and not a common password.")
+        self.fields["password2"].label = _("Repeat the password")
         self.fields["password2"].help_text = ""
         self.fields["username"].help_text = ""
         if not needs_code:
@@ -64,6 +64,6 @@ class FirstStartForm(BaseUserCreationForm):  # type: ignore[type-arg]  # at run 
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
-        if not first_start.is_code(code):
+        if not first_start.is_setup_code(code):
             raise ValidationError(_("This is not the code. It is in the server's log."), code="wrong")
         return code

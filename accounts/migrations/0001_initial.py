@@ -141,24 +141,31 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "language",
-                    models.CharField(blank=True, default="", help_text="Empty: as the browser asks.", max_length=20),
+                    models.CharField(blank=True, default="", help_text="Empty: the browser's language.", max_length=20),
                 ),
                 (
                     "time_zone",
-                    models.CharField(blank=True, default="", help_text="Empty: as the browser says.", max_length=50),
+                    models.CharField(
+                        blank=True, default="", help_text="Empty: the browser's time zone.", max_length=50
+                    ),
                 ),
                 (
                     "browser_time_zone",
-                    models.CharField(blank=True, default="", help_text="As the browser said last.", max_length=50),
+                    models.CharField(
+                        blank=True, default="", help_text="As last reported by the browser.", max_length=50
+                    ),
                 ),
                 ("default_model", models.CharField(blank=True, default="", max_length=200)),
                 (
                     "about",
                     models.TextField(
-                        blank=True, default="", help_text="What every model is told of the person who asks."
+                        blank=True, default="", help_text="About the user. Included in every model's instructions."
                     ),
                 ),
-                ("how_to_answer", models.TextField(blank=True, default="", help_text="Told to every model.")),
+                (
+                    "how_to_answer",
+                    models.TextField(blank=True, default="", help_text="Included in every model's instructions."),
+                ),
             ],
             options={
                 "verbose_name_plural": "preferences",
@@ -177,7 +184,7 @@ class Migration(migrations.Migration):
                 ("scope", models.CharField(choices=[("chat", "Chat")], default="chat", max_length=20)),
                 ("digest", models.CharField(editable=False, max_length=64, unique=True)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("last_used_at", models.DateTimeField(editable=False, help_text="To within the minute.", null=True)),
+                ("last_used_at", models.DateTimeField(editable=False, help_text="Accurate to the minute.", null=True)),
                 ("revoked_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "user",

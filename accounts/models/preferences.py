@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, tzinfo
+import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -11,9 +11,9 @@ from accounts.models.user import User
 
 
 class Preferences(models.Model):
-    """What is ours about a person."""
+    """A user's settings for pages and answers."""
 
-    INSTRUCTIONS_LENGTH = 10_000
+    MAX_INSTRUCTIONS_LENGTH = 10_000
 
     class Theme(models.TextChoices):
         SYSTEM = "system", pgettext_lazy("theme", "System")
@@ -22,12 +22,16 @@ class Preferences(models.Model):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="preferences")
     theme = models.CharField(max_length=6, choices=Theme.choices, default=Theme.SYSTEM)
-    language = models.CharField(max_length=20, blank=True, default="", help_text="Empty: as the browser asks.")
-    time_zone = models.CharField(max_length=50, blank=True, default="", help_text="Empty: as the browser says.")
-    browser_time_zone = models.CharField(max_length=50, blank=True, default="", help_text="As the browser said last.")
+    language = models.CharField(max_length=20, blank=True, default="", help_text="Empty: the browser's language.")
+    time_zone = models.CharField(max_length=50, blank=True, default="", help_text="Empty: the browser's time zone.")
+    browser_time_zone = models.CharField(
+        max_length=50, blank=True, default="", help_text="As last reported by the browser."
+    )
     default_model = models.CharField(max_length=200, blank=True, default="")
-    about = models.TextField(blank=True, default="", help_text="What every model is told of the person who asks.")
-    how_to_answer = models.TextField(blank=True, default="", help_text="Told to every model.")
+    about = models.TextField(
+        blank=True, default="", help_text="About the user. Included in every model's instructions."
+    )
+    how_to_answer = models.TextField(blank=True, default="", help_text="Included in every model's instructions.")
 
     class Meta:
         verbose_name_plural = "preferences"
@@ -41,18 +45,18 @@ class Preferences(models.Model):
         return f"Preferences of {self.user_id}"
 
     @classmethod
-    def of(cls, user: User) -> Preferences:
-        """The person's; those of whoever has set none, not stored yet."""
+    def for_user(cls, user: User) -> Preferences:
+        """Returns the user's stored preferences, or else unsaved defaults."""
         try:
             return user.preferences
         except cls.DoesNotExist:
             return cls(user=user)
 
     @property
-    def zone(self) -> tzinfo:
-        """The one chosen, else the browser's; UTC if there is no such zone."""
+    def tzinfo(self) -> datetime.tzinfo:
+        """The chosen time zone, else the browser's, else UTC. Also UTC if the name is not valid."""
         name = self.time_zone or self.browser_time_zone
         try:
-            return ZoneInfo(name) if name else UTC
+            return ZoneInfo(name) if name else datetime.UTC
         except (KeyError, ValueError, OSError):
-            return UTC
+            return datetime.UTC

@@ -10,7 +10,7 @@ from django.db import models
 
 
 class Session(AbstractBaseSession):
-    """A browser that is known again. `user` is who is signed in with it; what else it holds is in `session_data`."""
+    """Django's session with the signed-in user, if there is one, in a column of its own."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="sessions")
 

@@ -4,4 +4,4 @@ from django.contrib.auth.models import AbstractUser
 
 
 class User(AbstractUser):
-    """A person who signs in, or for whom programs act with API tokens."""
+    """A person who signs in with a password, and whose programs sign in with API tokens."""

@@ -1,4 +1,4 @@
-"""First start, sign in, sign out."""
+"""First start, sign-in and sign-out."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from accounts.sessions import sign_in
 @sensitive_post_parameters()
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def make_first_account(request: HttpRequest) -> HttpResponse:
+def create_first_account(request: HttpRequest) -> HttpResponse:
     if not first_start.is_pending():
         return redirect(settings.LOGIN_REDIRECT_URL)
     needs_code = first_start.needs_code(request)
     if needs_code:
-        first_start.announce_to_first_visitor()
+        first_start.log_setup_code_once()
     form = FirstStartForm(request.POST or None, needs_code=needs_code)
     if not form.is_valid():
         return render(request, "accounts/first_start.html", {"form": form})
     try:
-        user = first_start.make_administrator(form.save(commit=False))
-    except first_start.AlreadyStartedError:
+        user = first_start.create_administrator(form.save(commit=False))
+    except first_start.AlreadySetUpError:
         return redirect("accounts:sign_in")
     sign_in(request, user)
     return redirect(settings.LOGIN_REDIRECT_URL)
@@ -57,7 +57,7 @@ class SignIn(LoginView):
 
 @never_cache
 def sign_in_to_admin(request: HttpRequest) -> HttpResponse:
-    """The admin's own page would let anybody guess; and who is signed in already may not see it."""
+    """Replaces the admin's sign-in page, which has no throttle. Raises PermissionDenied for signed-in users."""
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect_to_login(request.GET.get("next", reverse("admin:index")), login_url="accounts:sign_in")

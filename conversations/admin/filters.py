@@ -25,7 +25,7 @@ class ModelFilter(InputFilter):
     title = "model"
     parameter_name = "model"
 
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def apply(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(model=value)
 
 
@@ -35,7 +35,7 @@ class ErrorCodeFilter(InputFilter):
     title = "error code"
     parameter_name = "error"
 
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def apply(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         return queryset.filter(status=Run.Status.FAILED, error_code=value)
 
 
@@ -46,7 +46,7 @@ class DayFilter(InputFilter):
     parameter_name = "day"
     input_type = "date"
 
-    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+    def apply(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
         try:
             day = date.fromisoformat(value)
             start, end = _midnight(day), _midnight(day + timedelta(days=1))

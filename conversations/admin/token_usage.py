@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 
 from accounts.admin.filters import UserFilter
-from accounts.admin.lists import ROW_LIMIT, BoundedChangeList, ReadOnlyAdmin
+from accounts.admin.lists import MAX_ROWS, BoundedChangeList, ReadOnlyAdmin
 from conversations.models import TokenUsage
 
 from .filters import DayFilter, ModelFilter
@@ -16,9 +16,9 @@ from .filters import DayFilter, ModelFilter
 
 class UsageChangeList(BoundedChangeList):
     def totals(self) -> dict[str, Any]:
-        """Sums over the rows that the list leads to: all that the filters leave, or the newest ROW_LIMIT of them."""
+        """Sums over the rows that the list leads to: all that the filters leave, or the newest MAX_ROWS of them."""
         counted = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
-        return self.queryset[:ROW_LIMIT].aggregate(**{name: Sum(name, default=0) for name in counted})  # type: ignore[no-any-return]
+        return self.queryset[:MAX_ROWS].aggregate(**{name: Sum(name, default=0) for name in counted})  # type: ignore[no-any-return]
 
 
 @admin.register(TokenUsage)

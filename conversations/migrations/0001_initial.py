@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                     "tools",
                     models.JSONField(
                         blank=True,
-                        help_text="Names of the tools it may use. Empty: all that its owner may use.",
+                        help_text="Names of the tools that it may use. Empty: all tools that its owner may use.",
                         null=True,
                     ),
                 ),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                 (
                     "instructions",
                     models.TextField(
-                        blank=True, default="", help_text="Told to the model in every conversation of this project."
+                        blank=True, default="", help_text="Given to the model in every conversation of this project."
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -198,14 +198,14 @@ class Migration(migrations.Migration):
                         max_length=17,
                     ),
                 ),
-                ("iteration", models.PositiveIntegerField(default=0, help_text="Model calls finished.")),
+                ("iteration", models.PositiveIntegerField(default=0, help_text="Number of finished model calls.")),
                 ("cancel_requested", models.BooleanField(default=False)),
                 ("owner", models.CharField(blank=True, max_length=100, null=True)),
                 ("attempt", models.PositiveIntegerField(default=1)),
                 (
                     "crashes",
                     models.PositiveIntegerField(
-                        default=0, help_text="Attempts whose process ended without handing it over."
+                        default=0, help_text="Attempts whose process ended without handing the run over."
                     ),
                 ),
                 ("beat", models.PositiveBigIntegerField(default=0)),
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
                 (
                     "suggested_title",
                     models.CharField(
-                        blank=True, help_text="The title that it gave its conversation.", max_length=200, null=True
+                        blank=True, help_text="The title that the run gave its conversation.", max_length=200, null=True
                     ),
                 ),
                 ("started_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -293,7 +293,10 @@ class Migration(migrations.Migration):
                     "duration",
                     models.FloatField(blank=True, help_text="Seconds, of a finished thinking step.", null=True),
                 ),
-                ("id_ref", models.CharField(blank=True, default="", help_text="The call's id.", max_length=200)),
+                (
+                    "id_ref",
+                    models.CharField(blank=True, default="", help_text="The id of the tool call.", max_length=200),
+                ),
                 ("name", models.CharField(blank=True, default="", max_length=200)),
                 ("arguments", models.TextField(blank=True, default="")),
                 (
@@ -337,7 +340,7 @@ class Migration(migrations.Migration):
                 (
                     "retry",
                     models.PositiveIntegerField(
-                        default=0, help_text="Calls in whose place it was made, as they broke off."
+                        default=0, help_text="Number of interrupted calls that this one repeats."
                     ),
                 ),
                 ("prompt_tokens", models.PositiveIntegerField(default=0)),
@@ -350,7 +353,7 @@ class Migration(migrations.Migration):
                 (
                     "estimated",
                     models.BooleanField(
-                        default=False, help_text="The server gave no figures: counted from the characters."
+                        default=False, help_text="The server reported no counts, so they are estimated from the text."
                     ),
                 ),
                 ("first_token_ms", models.PositiveIntegerField(blank=True, null=True)),
@@ -396,7 +399,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("request_id", models.CharField(max_length=200)),
-                ("digest", models.CharField(help_text="Of the method and its params.", max_length=64)),
+                ("digest", models.CharField(help_text="A hash of the method and its params.", max_length=64)),
                 ("result", models.JSONField()),
                 ("created_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now, editable=False)),
                 (

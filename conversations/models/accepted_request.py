@@ -10,7 +10,7 @@ class AcceptedRequest(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     request_id = models.CharField(max_length=200)
-    digest = models.CharField(max_length=64, help_text="Of the method and its params.")
+    digest = models.CharField(max_length=64, help_text="A hash of the method and its params.")
     result = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
 

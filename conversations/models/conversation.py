@@ -24,7 +24,7 @@ class Conversation(models.Model):
     max_tokens = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     thinking_enabled = models.BooleanField(default=True)
     tools = models.JSONField(
-        null=True, blank=True, help_text="Names of the tools it may use. Empty: all that its owner may use."
+        null=True, blank=True, help_text="Names of the tools that it may use. Empty: all tools that its owner may use."
     )
     pinned = models.BooleanField(default=False)
     archived = models.BooleanField(default=False)

@@ -40,11 +40,13 @@ class Run(models.Model):
     max_tokens = models.PositiveIntegerField(null=True, blank=True)
 
     status = models.CharField(max_length=17, choices=Status.choices, default=Status.RUNNING)
-    iteration = models.PositiveIntegerField(default=0, help_text="Model calls finished.")
+    iteration = models.PositiveIntegerField(default=0, help_text="Number of finished model calls.")
     cancel_requested = models.BooleanField(default=False)
     owner = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
     attempt = models.PositiveIntegerField(default=1)
-    crashes = models.PositiveIntegerField(default=0, help_text="Attempts whose process ended without handing it over.")
+    crashes = models.PositiveIntegerField(
+        default=0, help_text="Attempts whose process ended without handing the run over."
+    )
     beat = models.PositiveBigIntegerField(default=0)
 
     finish_reason = models.CharField(max_length=14, blank=True, default="")
@@ -55,7 +57,7 @@ class Run(models.Model):
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     suggested_title = models.CharField(  # noqa: DJ001  null: it gave none
-        max_length=200, null=True, blank=True, help_text="The title that it gave its conversation."
+        max_length=200, null=True, blank=True, help_text="The title that the run gave its conversation."
     )
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)

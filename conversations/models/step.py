@@ -32,7 +32,7 @@ class Step(models.Model):
     html = models.TextField(null=True, blank=True, editable=False)  # noqa: DJ001
     duration = models.FloatField(null=True, blank=True, help_text="Seconds, of a finished thinking step.")
 
-    id_ref = models.CharField(max_length=200, blank=True, default="", help_text="The call's id.")
+    id_ref = models.CharField(max_length=200, blank=True, default="", help_text="The id of the tool call.")
     name = models.CharField(max_length=200, blank=True, default="")
     arguments = models.TextField(blank=True, default="")
     status = models.CharField(max_length=17, choices=Status.choices, blank=True, default="")

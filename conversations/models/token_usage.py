@@ -16,12 +16,14 @@ class TokenUsage(models.Model):
     model = models.CharField(max_length=200)
     attempt = models.PositiveIntegerField(default=1)
     iteration = models.PositiveIntegerField()
-    retry = models.PositiveIntegerField(default=0, help_text="Calls in whose place it was made, as they broke off.")
+    retry = models.PositiveIntegerField(default=0, help_text="Number of interrupted calls that this one repeats.")
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     reasoning_tokens = models.PositiveIntegerField(default=0, help_text="Part of the completion tokens.")
     cached_tokens = models.PositiveIntegerField(default=0, help_text="Part of the prompt tokens.")
-    estimated = models.BooleanField(default=False, help_text="The server gave no figures: counted from the characters.")
+    estimated = models.BooleanField(
+        default=False, help_text="The server reported no counts, so they are estimated from the text."
+    )
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     total_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

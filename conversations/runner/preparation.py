@@ -58,8 +58,8 @@ def _plan(
     definitions = tuple(FunctionDefinition(t.name, t.description, t.parameters) for t in tools.values())
     answer = run.max_tokens or entry.context_window // ANSWER_SHARE
     budget = entry.context_window - min(answer, entry.context_window // 2) - sum(map(tool_tokens, definitions))
-    preferences = Preferences.of(run.user)
-    today = timezone.now().astimezone(preferences.zone).date()
+    preferences = Preferences.for_user(run.user)
+    today = timezone.now().astimezone(preferences.tzinfo).date()
     return RunPlan(
         messages=load_history(run=run, budget=budget, today=today, preferences=preferences),
         max_iterations=limits.max_iterations,

@@ -140,7 +140,7 @@ def ask(*, question: Question, options: RunOptions, policy: RunPolicy) -> Stored
         parent_id=user_message.pk,
         role=Message.Role.ASSISTANT,
         status=Message.Status.STREAMING,
-        model=policy.models.first_known(options.model, conversation.model, Preferences.of(user).default_model),
+        model=policy.models.first_known(options.model, conversation.model, Preferences.for_user(user).default_model),
         created_at=now,
     )
     suggested_title = _set_title(conversation, user_message.text)

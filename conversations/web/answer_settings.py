@@ -11,5 +11,5 @@ from conversations.web.answers_form import AnswersForm
 
 @member_form
 def answers(request: MemberRequest) -> HttpResponse:
-    template, address = "conversations/answer_settings.html", "conversations:settings_answers"
-    return preferences_page(request, template, AnswersForm, section="answers", address=address)
+    template, url_name = "conversations/answer_settings.html", "conversations:settings_answers"
+    return preferences_page(request, template, AnswersForm, section="answers", url_name=url_name)

@@ -20,14 +20,14 @@ class AnswersForm(PreferencesForm):
     about = forms.CharField(
         label=_("About you"),
         required=False,
-        max_length=Preferences.INSTRUCTIONS_LENGTH,
+        max_length=Preferences.MAX_INSTRUCTIONS_LENGTH,
         help_text=_("What models should know: what you do, what you know well, where you live."),
         widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
     )
     how_to_answer = forms.CharField(
         label=_("How to answer"),
         required=False,
-        max_length=Preferences.INSTRUCTIONS_LENGTH,
+        max_length=Preferences.MAX_INSTRUCTIONS_LENGTH,
         help_text=_("Such as: briefly, in Spanish, with examples, without praise."),
         widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
     )
@@ -36,7 +36,7 @@ class AnswersForm(PreferencesForm):
         super().__init__(preferences, *args, **kwargs)
         entries = listed_entries()
         usual = gettext("The server's own ({model})").format(model=entries[0].label)
-        self.offer("default_model", [("", usual), *((entry.name, entry.label) for entry in entries)])
+        self.set_choices("default_model", [("", usual), *((entry.name, entry.label) for entry in entries)])
 
     def clean(self) -> dict[str, Any]:
         """Browsers send lines as e-mail has them."""

@@ -60,8 +60,8 @@ def test_the_ledger_stays_readable_when_what_it_was_for_is_gone(root: Client, ex
 def test_a_list_longer_than_what_it_counts_says_so_and_sums_only_that(
     root: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "ROW_LIMIT", 60)
-    monkeypatch.setattr("conversations.admin.token_usage.ROW_LIMIT", 60)
+    monkeypatch.setattr(lists, "MAX_ROWS", 60)
+    monkeypatch.setattr("conversations.admin.token_usage.MAX_ROWS", 60)
     for _ in range(61):
         spend()
     response = root.get(reverse("admin:conversations_tokenusage_changelist"), {"p": "2"})

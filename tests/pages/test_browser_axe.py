@@ -103,7 +103,7 @@ def test_the_first_start(browser: Browser, program: Clone, model: ScriptedModel,
         assert violations_in_every_look(page) == {}
         page.get_by_label("Username").fill("ada")
         page.get_by_label("Password", exact=True).fill("12345678")
-        page.get_by_label("The same password again").fill("87654321")
+        page.get_by_label("Repeat the password").fill("87654321")
         page.get_by_role("button", name="Make the account").click()
         expect(page.get_by_role("alert").first).to_be_visible()
         assert violations_in_every_look(page) == {}

@@ -97,7 +97,7 @@ def test_the_zone_of_the_browser_is_told_without_being_asked(elsewhere: Page) ->
     elsewhere.wait_for_load_state("networkidle")
     elsewhere.reload()
     expect(elsewhere.get_by_label("Time zone").locator("option:checked")).to_have_text(
-        "As the browser says (Asia/Tokyo)"
+        "Same as the browser (Asia/Tokyo)"
     )
 
 
@@ -137,7 +137,7 @@ def test_a_token_is_copied_and_loading_again_makes_no_other(page: Page, complain
 
     page.locator("summary", has_text="robot").click()
     page.get_by_role("button", name="Revoke", exact=True).click()
-    expect(page.get_by_role("status")).to_have_text("“robot” is revoked.")
+    expect(page.get_by_role("status")).to_have_text("“robot” has been revoked.")
     expect(page.locator("strong")).to_have_count(0)
 
 

@@ -101,7 +101,7 @@ async def test_at_the_machine_a_name_and_a_password_do() -> None:
 
 def test_from_elsewhere_the_code_is_asked_for_and_taken_in_any_grouping(client: Client) -> None:
     assert 'name="code"' in client.get("/first-start/").content.decode()
-    spelled = first_start.code().lower().replace("-", " ")
+    spelled = first_start.setup_code().lower().replace("-", " ")
     assert client.post("/first-start/", {**FORM, "code": spelled})["Location"] == "/"
     assert User.objects.get().is_superuser
 
@@ -116,41 +116,43 @@ def test_a_wrong_code_makes_no_account(code: str, client: Client) -> None:
 
 def test_a_weak_password_makes_no_account(client: Client) -> None:
     response = client.post(
-        "/first-start/", {**FORM, "password1": "12345", "password2": "12345", "code": first_start.code()}
+        "/first-start/", {**FORM, "password1": "12345", "password2": "12345", "code": first_start.setup_code()}
     )
     assert response.context["form"].errors["password2"]
     assert not User.objects.exists()
 
 
 def test_the_code_is_long_and_belongs_to_the_secret_key(settings: Settings) -> None:
-    before = first_start.code()
+    before = first_start.setup_code()
     assert len(before.replace("-", "")) == 16
     settings.SECRET_KEY = "another"
-    assert first_start.code() != before
-    assert not first_start.is_code(before)
+    assert first_start.setup_code() != before
+    assert not first_start.is_setup_code(before)
 
 
 def test_the_log_shows_the_code_only_while_there_is_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        first_start.announce()
-        assert first_start.code() in caplog.text
+        first_start.log_setup_code()
+        assert first_start.setup_code() in caplog.text
         caplog.clear()
         User.objects.create_user("ada")
-        first_start.announce()
+        first_start.log_setup_code()
         assert not caplog.text
 
 
 def test_the_log_shows_the_code_when_the_page_is_first_seen(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    first_start.announce_to_first_visitor.cache_clear()
+    first_start.log_setup_code_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         client.get("/first-start/")
         client.get("/first-start/")
-    assert caplog.text.count(first_start.code()) == 1
+    assert caplog.text.count(first_start.setup_code()) == 1
 
 
 def test_once_there_is_somebody_it_leads_to_the_chat(client: Client, ada: User) -> None:
     assert client.get("/first-start/")["Location"] == "/"
-    assert client.post("/first-start/", {**FORM, "username": "eve", "code": first_start.code()})["Location"] == "/"
+    assert (
+        client.post("/first-start/", {**FORM, "username": "eve", "code": first_start.setup_code()})["Location"] == "/"
+    )
     assert list(User.objects.values_list("username", flat=True)) == ["ada"]
 
 
@@ -162,7 +164,7 @@ def test_of_two_visitors_at_once_one_gets_the_account() -> None:
     def visit(name: str) -> None:
         try:
             start.wait()
-            form = {**FORM, "username": name, "code": first_start.code()}
+            form = {**FORM, "username": name, "code": first_start.setup_code()}
             responses.append(Client().post("/first-start/", form))
         finally:
             connection.close()
@@ -179,7 +181,7 @@ def test_of_two_visitors_at_once_one_gets_the_account() -> None:
 
 def test_a_form_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
-    response = client.post("/first-start/", {**FORM, "code": first_start.code()})
+    response = client.post("/first-start/", {**FORM, "code": first_start.setup_code()})
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
     assert not User.objects.exists()

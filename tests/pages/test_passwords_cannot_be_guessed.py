@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The time, at the beginning of a window."""
     cache.clear()
-    now = [float(sign_in_throttle.WINDOW * 1_000)]
+    now = [float(sign_in_throttle.WINDOW_SECONDS * 1_000)]
     monkeypatch.setattr("accounts.sign_in_throttle.time.time", lambda: now[0])
     yield now
     cache.clear()
@@ -31,10 +31,10 @@ def guess(client: Client, password: str = "wrong", username: str = "ada", addres
 
 
 def test_after_so_many_wrong_ones_even_the_right_one_waits(client: Client, ada: User, clock: list[float]) -> None:
-    for _ in range(sign_in_throttle.PER_ACCOUNT_AND_ADDRESS):
-        assert guess(client) == "This username and this password do not belong together."
+    for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
+        assert guess(client) == "The username or password is incorrect."
     assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 10 minutes."
-    clock[0] += sign_in_throttle.WINDOW - 30
+    clock[0] += sign_in_throttle.WINDOW_SECONDS - 30
     assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 1 minute."
     clock[0] += 30
     assert guess(client, PASSWORD) == ""
@@ -42,7 +42,7 @@ def test_after_so_many_wrong_ones_even_the_right_one_waits(client: Client, ada: 
 
 def test_the_owner_is_not_kept_out_elsewhere_nor_are_others_here(client: Client, ada: User) -> None:
     User.objects.create_user("bob", password=PASSWORD)
-    for _ in range(sign_in_throttle.PER_ACCOUNT_AND_ADDRESS):
+    for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
         guess(client)
     assert "too many" in guess(client, PASSWORD)
     assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
@@ -50,7 +50,7 @@ def test_the_owner_is_not_kept_out_elsewhere_nor_are_others_here(client: Client,
 
 
 def test_another_spelling_of_the_name_is_no_other_account(client: Client, ada: User) -> None:
-    for _ in range(sign_in_throttle.PER_ACCOUNT_AND_ADDRESS):
+    for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
         guess(client, username="ADA")
     assert "too many" in guess(client, PASSWORD)
 
@@ -58,7 +58,7 @@ def test_another_spelling_of_the_name_is_no_other_account(client: Client, ada: U
 def test_guesses_at_many_accounts_from_one_address_wait(
     client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sign_in_throttle, "PER_ADDRESS", 12)
+    monkeypatch.setattr(sign_in_throttle, "MAX_PER_ADDRESS", 12)
     for number in range(12):
         guess(client, username=f"user{number}")
     assert "too many" in guess(client, PASSWORD)
@@ -68,7 +68,7 @@ def test_guesses_at_many_accounts_from_one_address_wait(
 def test_guesses_at_one_account_from_many_addresses_wait(
     client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sign_in_throttle, "PER_ACCOUNT", 12)
+    monkeypatch.setattr(sign_in_throttle, "MAX_PER_ACCOUNT", 12)
     for number in range(12):
         guess(client, address=f"192.0.2.{number}")
     assert "too many" in guess(client, PASSWORD, address="198.51.100.1")
@@ -80,14 +80,14 @@ def test_behind_a_proxy_the_address_is_the_one_that_it_adds(
 ) -> None:
     settings.PUBLIC_URL = public_url
     request = client.get("/sign-in/", headers={"X-Forwarded-For": "203.0.113.5, 198.51.100.7"}).wsgi_request
-    assert sign_in_throttle.address_of(request) == counted
+    assert sign_in_throttle.client_address(request) == counted
 
 
 def test_without_the_cache_nobody_is_kept_out(client: Client, ada: User, settings: Settings) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
     }
-    assert "do not belong together" in guess(client)
+    assert "is incorrect" in guess(client)
     assert guess(client, PASSWORD) == ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from accounts.forms.settings import zone_names
+from accounts.forms.settings import time_zone_names
 from accounts.models import Preferences, User
 
 PAGES = ["/settings/", "/settings/display/", "/settings/answers/", "/settings/security/", "/settings/tokens/"]
@@ -13,7 +13,7 @@ DISPLAY = {"theme": "dark", "language": "zh-hans", "time_zone": "Asia/Tokyo"}
 
 
 def preferences(user: User) -> Preferences:
-    return Preferences.of(User.objects.get(pk=user.pk))
+    return Preferences.for_user(User.objects.get(pk=user.pk))
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/settings/delete-account/"])
@@ -114,7 +114,7 @@ def test_a_zone_that_there_is_not_is_refused(zone: str, member: Client) -> None:
 
 
 def test_zones_are_named_by_place() -> None:
-    names = zone_names()
+    names = time_zone_names()
     assert {"Europe/Berlin", "Asia/Shanghai", "America/Argentina/Ushuaia"} <= set(names)
     assert not any(name.startswith(("Etc/", "US/", "posix")) for name in names)
 

@@ -49,7 +49,7 @@ def authentication(user: User, client: Client) -> Authentication:
 def test_a_new_password_signs_out_everywhere_else_alone(ada: User) -> None:
     here, there = signed_in(ada), signed_in(ada)
     form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
-    assert "Your password is changed." in here.post("/settings/security/", form, follow=True).content.decode()
+    assert "Your password has been changed." in here.post("/settings/security/", form, follow=True).content.decode()
     assert is_in(here)
     assert not is_in(there)
     assert is_in(signed_in(ada, password=NEW))
@@ -149,7 +149,7 @@ def test_a_token_needs_a_name_that_can_be_kept(name: str, member: Client) -> Non
 def test_a_token_that_is_revoked_is_not_listed_and_lets_nobody_in(member: Client, ada: User) -> None:
     token, text = ApiToken.objects.issue(user_id=ada.pk, name="robot")
     html = member.post(f"/settings/tokens/{token.pk}/revoke/", follow=True).content.decode()
-    assert "“robot” is revoked." in html
+    assert "“robot” has been revoked." in html
     assert "<strong" not in html
     assert ApiToken.objects.find(text) is None
 
