@@ -66,4 +66,4 @@ def test_what_an_administrator_writes(admin: Client, model: str) -> None:
 
 def test_the_page_of_an_object(admin: Client) -> None:
     assert admin.get("/admin/conversations/run/a_00b/change/").status_code in (302, 404)
-    assert admin.get("/admin/auth/user/a_00b/change/").status_code in (302, 404)
+    assert admin.get("/admin/accounts/user/a_00b/change/").status_code in (302, 404)

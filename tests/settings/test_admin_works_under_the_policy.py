@@ -39,7 +39,7 @@ def test_every_list_and_form_opens_without_a_complaint(page: Page, address: str,
 
     links = page.locator("#content-main a").evaluate_all("links => links.map(link => link.href)")
     forms = [link for link in links if re.search(r"/admin/\w+/\w+/(add/)?$", link)]
-    assert any(link.endswith("/auth/user/add/") for link in forms)
+    assert any(link.endswith("/accounts/user/add/") for link in forms)
     for link in sorted(set(forms)):
         response = page.goto(link)
         assert response
@@ -49,7 +49,7 @@ def test_every_list_and_form_opens_without_a_complaint(page: Page, address: str,
 
 
 def test_its_scripts_run(page: Page, address: str, complaints: list[str]) -> None:
-    page.goto(f"{address}admin/auth/user/")
+    page.goto(f"{address}admin/accounts/user/")
     page.get_by_label("Username").fill(ROOT)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
