@@ -20,8 +20,8 @@ from accounts.models import User
 from benchmarks.rig.report import Figure, Report, option_parser
 from benchmarks.rig.stamps import TOKEN_BYTES
 from conversations import store
-from conversations.providers.catalog import ModelChoice
-from conversations.queries.stored_runs import identity_of
+from conversations.providers.catalog import AvailableModels
+from conversations.queries.stored_runs import run_identity
 from conversations.runs.checkpoint import take_checkpoint
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun
@@ -45,7 +45,7 @@ Scenario = Callable[[store.StoredQuestion, int], Cost]
 
 def growing(asked: store.StoredQuestion, tokens: int) -> Iterator[LiveRun]:
     """The live run after each token."""
-    run = LiveRun(identity_of(asked.run))
+    run = LiveRun(run_identity(asked.run))
     run.apply(StepStarted(index=0, iteration=1, type="text"))
     for _ in range(tokens):
         run.apply(StepGrew(0, TOKEN))
@@ -84,7 +84,7 @@ def keep(asked: store.StoredQuestion, tokens: int) -> Cost:
     return Cost(used / tokens * 1e6, None)
 
 
-POLICY = store.RunPolicy("benchmark", ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
+POLICY = store.RunPolicy("benchmark", AvailableModels(names=("model",), default="model"), max_runs=1_000_000)
 SCENARIOS: dict[str, Scenario] = {"told": tell, "told late": tell_late, "stored": keep}
 
 

@@ -25,12 +25,12 @@ from benchmarks.rig.report import Figure, Report, option_parser
 from conversations import store
 from conversations.db.writer import Writer
 from conversations.models import Conversation, Message
-from conversations.providers.catalog import ModelChoice
+from conversations.providers.catalog import AvailableModels
 from conversations.runs.checkpoint import Checkpoint, StepWrite
 
 CPU_BAR_US = 150.0
 BAR_AT_ONCE = 100
-POLICY = store.RunPolicy("benchmark", ModelChoice(names=("model",), default="model"), max_runs=1_000_000)
+POLICY = store.RunPolicy("benchmark", AvailableModels(names=("model",), default="model"), max_runs=1_000_000)
 SECOND_OF_TOKENS = " token" * 50
 
 T = TypeVar("T")

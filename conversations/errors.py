@@ -1,12 +1,12 @@
-"""What the product refuses to do, each with the code that programs are told (docs/protocol.md).
+"""Expected failures of requests, with their error codes in the protocol (docs/protocol.md).
 
 RequestError
-├── NotFound         there is no such thing, or it is somebody else's
+├── NotFound         the object does not exist, or belongs to another user
 ├── RunActive        the conversation has a live run
-├── RateLimited      too many at once, or too often; `retry_after` in seconds
-├── TooLarge
-├── Unavailable      not now: the database cannot be reached, or the server is stopping
-└── InvalidParams    a field is wrong; `errors` maps its name to what was expected
+├── RateLimited      too many requests or runs; `retry_after` is in seconds
+├── TooLarge         the message is too long
+├── Unavailable      the database cannot be reached, or the server is stopping
+└── InvalidParams    `errors` maps the name of each invalid field to a description of the error
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RESTARTING = "The server is restarting. Please try again in a moment."
 
 
 class RequestError(Exception):
-    """An expected no. Its text is a sentence for the person."""
+    """The base of all expected failures. `message` is a sentence for the user."""
 
     code: str
 

@@ -1,4 +1,4 @@
-"""Admin pages of conversations, which can be read, and of runs and token usage."""
+"""The admin of projects, conversations and their contents, runs and token usage."""
 
 from .conversation import ConversationAdmin
 from .message import MessageAdmin

@@ -18,17 +18,17 @@ from accounts.admin.display import link_to_list, verbatim
 from accounts.admin.lists import ListAdmin
 from conversations import store
 from conversations.models import Conversation, Message, Run, TokenUsage
-from conversations.queries.branches import STEP_PART, BadCursor, load_branch_page
+from conversations.queries.branches import MAX_STEP_CHARACTERS, BadCursor, load_branch_page
 
 from .filters import OwnerFilter
 
-PAGE_CHARACTERS = 1_000_000
-"""What a page of a conversation may hold, unless a single message is longer."""
+MAX_PAGE_CHARACTERS = 1_000_000
+"""Characters of messages on a page, unless a single message is longer."""
 
 
 @admin.register(Conversation)
 class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
-    """Conversations can be read, renamed, archived and deleted; what was said in them stays as it is."""
+    """Lets staff read, rename, archive and delete conversations, but not change their messages."""
 
     list_display = ("__str__", "owner", "model", "archived", "updated_at", "read")
     list_select_related = ("owner",)
@@ -40,7 +40,7 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
     ordering = ("-updated_at",)
     actions = ("archive", "unarchive")
     fields = (
-        *("id", "read", "owner", "project", "title", "pinned", "archived", "model", "instructions"),
+        *("id", "read", "owner", "project", "title", "pinned", "archived", "model", "full_system_prompt"),
         *("temperature", "max_tokens", "thinking_enabled", "tools", "created_at", "updated_at", "records"),
     )
     readonly_fields = tuple(name for name in fields if name not in {"title", "pinned", "archived"})
@@ -49,7 +49,7 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Conversation, form: Any, change: bool) -> None:
-        # Only what was edited: a live run may be moving the leaf of this row.
+        # Only what was edited, because a live run may change other columns of this row.
         obj.save(update_fields=form.changed_data)
 
     def get_urls(self) -> list[URLPattern]:
@@ -60,13 +60,13 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
         ]
 
     def read_view(self, request: HttpRequest, conversation_id: uuid.UUID) -> HttpResponse:
-        """The active branch, oldest message first: its newest page, or the one before the cursor `before`."""
+        """Shows the newest page of the active branch, or the page before the cursor `before`."""
         conversation = get_object_or_404(Conversation.objects.select_related("owner", "project"), pk=conversation_id)
         if not self.has_view_or_change_permission(request, conversation):
             raise PermissionDenied
         before = request.GET.get("before")
         try:
-            page = load_branch_page(conversation=conversation, before=before, max_characters=PAGE_CHARACTERS)
+            page = load_branch_page(conversation=conversation, before=before, max_characters=MAX_PAGE_CHARACTERS)
         except BadCursor as error:
             raise Http404("There is no such message in this conversation.") from error
         context = {
@@ -77,7 +77,7 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
             "conversation": conversation,
             "page": page,
             "before": before,
-            "step_part": STEP_PART,
+            "max_step_characters": MAX_STEP_CHARACTERS,
         }
         return TemplateResponse(request, "admin/conversations/conversation/read.html", context)
 
@@ -86,7 +86,7 @@ class ConversationAdmin(CountedDeletion[Conversation], ListAdmin[Conversation]):
         return format_html('<a href="{}">Read</a>', reverse("admin:conversations_conversation_read", args=[obj.pk]))
 
     @admin.display(description="System prompt")
-    def instructions(self, obj: Conversation) -> SafeString:
+    def full_system_prompt(self, obj: Conversation) -> SafeString:
         return verbatim(obj.system_prompt)
 
     @admin.display(description="Records")

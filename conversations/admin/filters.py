@@ -1,4 +1,4 @@
-"""Filters of conversations and runs, by what is typed or chosen."""
+"""Filters of conversations, runs and token usage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OwnerFilter(UserFilter):
 
 
 class ModelFilter(InputFilter):
-    """By the exact name of a language model."""
+    """Filters by the exact name of a language model."""
 
     title = "model"
     parameter_name = "model"
@@ -30,7 +30,7 @@ class ModelFilter(InputFilter):
 
 
 class ErrorCodeFilter(InputFilter):
-    """By the code of the error that a run ended in."""
+    """Filters by the error code of failed runs."""
 
     title = "error code"
     parameter_name = "error"
@@ -40,7 +40,7 @@ class ErrorCodeFilter(InputFilter):
 
 
 class DayFilter(InputFilter):
-    """By a day of the current time zone."""
+    """Filters by a day in the current time zone."""
 
     title = "day"
     parameter_name = "day"
@@ -60,7 +60,7 @@ def _midnight(day: date) -> datetime:
 
 
 class LiveFilter(admin.SimpleListFilter):
-    """Runs that are being made, or that have ended."""
+    """Filters by whether a run is live or has ended."""
 
     title = "live"
     parameter_name = "live"

@@ -10,7 +10,7 @@ from conversations.models import Conversation, Message, Step
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin[Message]):
-    list_display = ("id", "in_conversation", "role", "status", "model", "token_count", "created_at")
+    list_display = ("id", "conversation_link", "role", "status", "model", "token_count", "created_at")
     list_select_related = ("conversation",)
     list_filter = ("role",)
     list_defer = ("text", "rating_comment", "conversation__system_prompt", "conversation__tools")
@@ -18,20 +18,20 @@ class MessageAdmin(ReadOnlyAdmin[Message]):
     search_help_text = "The id of a message or of its conversation."
     ordering = ("-created_at",)
     fields = (
-        *("id", "conversation", "parent", "role", "status", "words", "model", "token_count"),
-        *("rating", "comment", "created_at", "steps"),
+        *("id", "conversation", "parent", "role", "status", "full_text", "model", "token_count"),
+        *("rating", "full_rating_comment", "created_at", "steps"),
     )
 
     @admin.display(description="Conversation")
-    def in_conversation(self, obj: Message) -> SafeString:
+    def conversation_link(self, obj: Message) -> SafeString:
         return link_to(Conversation, obj.conversation_id, obj.conversation)
 
     @admin.display(description="Text")
-    def words(self, obj: Message) -> SafeString:
+    def full_text(self, obj: Message) -> SafeString:
         return verbatim(obj.text)
 
     @admin.display(description="Rating comment")
-    def comment(self, obj: Message) -> SafeString:
+    def full_rating_comment(self, obj: Message) -> SafeString:
         return verbatim(obj.rating_comment)
 
     @admin.display(description="Steps")

@@ -14,7 +14,7 @@ from .filters import ErrorCodeFilter, LiveFilter
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin[Run]):
     list_display = (
-        *("id", "user", "in_conversation", "model", "status", "error_code", "iteration"),
+        *("id", "user", "conversation_link", "model", "status", "error_code", "iteration"),
         *("prompt_tokens", "completion_tokens", "seconds", "started_at"),
     )
     list_select_related = ("user", "conversation")
@@ -32,7 +32,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     )
 
     @admin.display(description="Conversation")
-    def in_conversation(self, obj: Run) -> SafeString:
+    def conversation_link(self, obj: Run) -> SafeString:
         return link_to(Conversation, obj.conversation_id, obj.conversation)
 
     @admin.display(description="Seconds")

@@ -10,18 +10,18 @@ from conversations.models import Message, Step
 
 @admin.register(Step)
 class StepAdmin(ReadOnlyAdmin[Step]):
-    list_display = ("id", "of_message", "index", "iteration", "type", "name", "status", "success", "size", "seconds")
+    list_display = ("id", "message_link", "index", "iteration", "type", "name", "status", "success", "size", "seconds")
     list_defer = ("content", "arguments", "html")
     search_fields = ("message",)
     search_help_text = "The id of the step's message."
     ordering = ("-id",)
     fields = (
         *("message", "index", "iteration", "type", "id_ref", "name", "status", "success", "skipped"),
-        *("duration", "execution_time", "size", "call_arguments", "words"),
+        *("duration", "execution_time", "size", "full_arguments", "full_content"),
     )
 
     @admin.display(description="Message")
-    def of_message(self, obj: Step) -> SafeString:
+    def message_link(self, obj: Step) -> SafeString:
         return link_to(Message, obj.message_id, obj.message_id)
 
     @admin.display(description="Seconds")
@@ -29,9 +29,9 @@ class StepAdmin(ReadOnlyAdmin[Step]):
         return obj.duration if obj.execution_time is None else obj.execution_time
 
     @admin.display(description="Arguments")
-    def call_arguments(self, obj: Step) -> SafeString:
+    def full_arguments(self, obj: Step) -> SafeString:
         return verbatim(obj.arguments)
 
     @admin.display(description="Content")
-    def words(self, obj: Step) -> SafeString:
+    def full_content(self, obj: Step) -> SafeString:
         return verbatim(obj.content)

@@ -16,9 +16,9 @@ from .filters import DayFilter, ModelFilter
 
 class UsageChangeList(BoundedChangeList):
     def totals(self) -> dict[str, Any]:
-        """Sums over the rows that the list leads to: all that the filters leave, or the newest MAX_ROWS of them."""
-        counted = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
-        return self.queryset[:MAX_ROWS].aggregate(**{name: Sum(name, default=0) for name in counted})  # type: ignore[no-any-return]
+        """Returns the sums over the rows that match the filters, or the newest MAX_ROWS of them."""
+        fields = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
+        return self.queryset[:MAX_ROWS].aggregate(**{name: Sum(name, default=0) for name in fields})  # type: ignore[no-any-return]
 
 
 @admin.register(TokenUsage)

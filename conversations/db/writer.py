@@ -138,7 +138,7 @@ class Writer(DatabaseThreads):
     def _commit(self) -> int:
         """Commits a group, or finds that the one in doubt was committed. Returns how many pending jobs are done."""
         with transaction.atomic():
-            if CommittedGroup.objects.begin(writer=self._id, number=self.groups + 1):
+            if CommittedGroup.objects.record(writer=self._id, number=self.groups + 1):
                 # The group in doubt was not committed: it is repeated, but for jobs that had expired the last time.
                 expired = [job for job, _ in self._in_doubt if job.deadline < self._attempted_at]
                 self._in_doubt = []

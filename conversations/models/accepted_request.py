@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class AcceptedRequest(models.Model):
-    """A request that was carried out under a `request_id`, and its result: a repetition gets the same."""
+    """The result of a request with a `request_id`. A repetition of the request gets the same result."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     request_id = models.CharField(max_length=200)

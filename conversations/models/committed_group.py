@@ -5,15 +5,16 @@ from datetime import timedelta
 from django.db import connection, models
 from django.utils import timezone
 
-FORGOTTEN_AFTER = timedelta(days=7)
-"""How long a writer's row is kept after its last commit: far longer than a database is waited for."""
+RETENTION = timedelta(days=7)
+"""How long a writer's row is kept after its last commit: far longer than any writer waits for its database."""
 
 
 class CommittedGroupQuerySet(models.QuerySet["CommittedGroup"]):
-    def begin(self, *, writer: str, number: int) -> bool:
-        """Notes in the open transaction that this is the writer's group of the number; false if it was committed.
+    def record(self, *, writer: str, number: int) -> bool:
+        """Records the number of the writer's group in the open transaction. Returns False if it is committed already.
 
-        Where an earlier transaction for the same group has lost its client and not ended yet, this waits for its end.
+        If the connection was lost during an earlier transaction for the same group, waits until the database has
+        ended that transaction.
         """
         table = connection.ops.quote_name(self.model._meta.db_table)
         now = timezone.now()
@@ -24,16 +25,16 @@ class CommittedGroupQuerySet(models.QuerySet["CommittedGroup"]):
         """  # noqa: S608
         with connection.cursor() as cursor:
             cursor.execute(sql, [writer, number, connection.ops.adapt_datetimefield_value(now)])
-            begun = bool(cursor.rowcount == 1)
+            is_new = bool(cursor.rowcount == 1)
         if number == 1:
-            self.filter(committed_at__lt=now - FORGOTTEN_AFTER).delete()
-        return begun
+            self.filter(committed_at__lt=now - RETENTION).delete()
+        return is_new
 
 
 class CommittedGroup(models.Model):
-    """The number of the last group that each writer thread has committed, stored in the same transaction.
+    """The number of the last group that a writer thread has committed, stored in the group's own transaction.
 
-    When the answer to a commit is lost, this row alone knows whether the group was committed.
+    If the connection is lost during a commit, this row tells whether the group was committed.
     """
 
     writer = models.CharField(max_length=32, primary_key=True)

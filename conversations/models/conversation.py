@@ -11,13 +11,13 @@ from django.utils import timezone
 class Conversation(models.Model):
     """A tree of messages; the branch that ends in `leaf` is the active one."""
 
-    TITLE_LENGTH = 200
+    MAX_TITLE_LENGTH = 200
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations", db_index=False)
     project = models.ForeignKey("Project", models.SET_NULL, null=True, blank=True, related_name="conversations")
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+")
-    title = models.CharField(max_length=TITLE_LENGTH, blank=True, default="")
+    title = models.CharField(max_length=MAX_TITLE_LENGTH, blank=True, default="")
     model = models.CharField(max_length=200, null=True, blank=True, help_text="Empty: the default model.")  # noqa: DJ001
     system_prompt = models.TextField(blank=True, default="")
     temperature = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(2)])

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def branch_ids(self, *, leaf_id: uuid.UUID, limit: int) -> list[uuid.UUID]:
-        """Up to `limit` ids from `leaf_id` towards the root, in that order, by one query that reads no others."""
+        """Returns up to `limit` ids, from `leaf_id` towards the root. One query, which reads only these rows."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         sql = f"""
             WITH RECURSIVE branch (id, parent_id, depth) AS (
@@ -26,7 +26,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class Message(models.Model):
-    """A question, or the answer to one. An answer's `text` is of its last model call; all is in its steps."""
+    """A question or an answer. The `text` of an answer is that of its last model call; its steps have everything."""
 
     class Role(models.TextChoices):
         USER = "user"
@@ -43,7 +43,7 @@ class Message(models.Model):
         NONE = 0
         GOOD = 1
 
-    TEXT_LENGTH = 200_000
+    MAX_TEXT_LENGTH = 200_000
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey("Conversation", models.CASCADE, related_name="messages", db_index=False)

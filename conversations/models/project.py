@@ -7,13 +7,13 @@ from django.db import models
 
 
 class Project(models.Model):
-    """Conversations about one thing, with instructions and files of their own."""
+    """A group of conversations that share instructions and files."""
 
-    NAME_LENGTH = 200
+    MAX_NAME_LENGTH = 200
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="projects", db_index=False)
-    name = models.CharField(max_length=NAME_LENGTH)
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
     instructions = models.TextField(
         blank=True, default="", help_text="Given to the model in every conversation of this project."
     )

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 
 class Run(models.Model):
-    """One answer being made, with everything that it was started with.
+    """The generation of one answer, with the options that it was started with.
 
-    `owner` is the process that makes it, `attempt` counts the owners, `crashes` those that did not hand it over, and
-    `beat` grows while the owner lives. Every write of a run's steps, usage or status holds this row with owner and
-    attempt unchanged.
+    `owner` is the process that generates it, `attempt` counts the owners, `crashes` counts those that did not hand
+    it over, and `beat` grows while the owner is alive. Every write of a run's steps, usage or status locks this row
+    and requires that owner and attempt are unchanged.
     """
 
     class Status(models.TextChoices):
@@ -56,7 +56,7 @@ class Run(models.Model):
     error_retry_after = models.FloatField(null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
-    suggested_title = models.CharField(  # noqa: DJ001  null: it gave none
+    suggested_title = models.CharField(  # noqa: DJ001  null if the run gave none
         max_length=200, null=True, blank=True, help_text="The title that the run gave its conversation."
     )
     started_at = models.DateTimeField(default=timezone.now, editable=False)

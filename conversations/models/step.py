@@ -4,11 +4,11 @@ from django.db import models
 
 
 class Step(models.Model):
-    """What a person sees of an answer, in order of `index`: thinking, text, a tool call, a tool's result.
+    """A part of an answer: thinking, text, a tool call or a tool result. `index` orders the steps of a message.
 
-    `content` is what the model or the tool wrote (of a tool_call: nothing, its words are `arguments`); `size` counts
-    its characters, so that lists need not read it. `html` is the safe rendering of a finished text, made when a page
-    first needs it.
+    `content` is the text of the model or the tool. It is empty in a tool call, whose text is `arguments`. `size` is
+    the number of characters of either. `html` is the sanitized rendering of a finished text, stored when a page first
+    shows it.
     """
 
     class Type(models.TextChoices):

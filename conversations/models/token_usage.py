@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class TokenUsage(models.Model):
-    """The ledger: one row per model call, kept when what it was for is deleted."""
+    """The tokens and times of one model call. The row stays when its run, conversation or user is deleted."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="token_usage", db_index=False

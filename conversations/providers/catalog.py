@@ -1,4 +1,4 @@
-"""The models that people can choose from."""
+"""The language models that users can choose from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conversations.llm.types import Endpoint, MaxTokensField, ThinkingField, Thi
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model as people choose it, and where it is reached. `context_window` is in tokens."""
+    """A model in the menu, and how to reach it. `context_window` is in tokens."""
 
     name: str
     label: str
@@ -27,18 +27,19 @@ class CatalogEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """The models there are, and the one for whoever chose none."""
+class AvailableModels:
+    """The names of the models in the catalog, and of the default one."""
 
     names: Collection[str]
     default: str
 
-    def first_known(self, *names: str | None) -> str:
+    def first_available(self, *names: str | None) -> str:
+        """Returns the first of the given names that is available, or else the default."""
         return next((name for name in names if name and name in self.names), self.default)
 
 
 class ModelCatalog:
-    """At least one model; the first is the default."""
+    """The models, at least one. The first is the default."""
 
     def __init__(self, entries: Sequence[CatalogEntry]) -> None:
         self.entries = tuple(entries)
@@ -49,14 +50,14 @@ class ModelCatalog:
         return self.entries[0]
 
     @property
-    def choice(self) -> ModelChoice:
-        return ModelChoice(self._by_name.keys(), self.default.name)
+    def available(self) -> AvailableModels:
+        return AvailableModels(self._by_name.keys(), self.default.name)
 
     def get(self, name: str) -> CatalogEntry | None:
         return self._by_name.get(name)
 
 
-def time_limits() -> TimeLimits:
+def _time_limits() -> TimeLimits:
     return TimeLimits(
         connect=settings.LLM_CONNECT_TIMEOUT,
         first_token=settings.LLM_FIRST_TOKEN_TIMEOUT,
@@ -66,7 +67,7 @@ def time_limits() -> TimeLimits:
 
 
 def configured_entries() -> list[CatalogEntry]:
-    """The models of LLM_MODEL on the server at LLM_BASE_URL; none if there is no LLM_MODEL."""
+    """Returns the models in LLM_MODEL on the server at LLM_BASE_URL. Empty if LLM_MODEL is not set."""
     style = cast(ThinkingStyle, settings.LLM_THINKING_STYLE)
     thinking_field = "" if settings.LLM_THINKING_FIELD == "none" else settings.LLM_THINKING_FIELD
     return [
@@ -79,7 +80,7 @@ def configured_entries() -> list[CatalogEntry]:
                 model=name,
                 api_key=settings.LLM_API_KEY,
                 thinking_style=style,
-                limits=time_limits(),
+                limits=_time_limits(),
                 retries=settings.LLM_RETRIES,
                 thinking_field=cast(ThinkingField, thinking_field),
                 max_tokens_field=cast(MaxTokensField, settings.LLM_MAX_TOKENS_FIELD),
@@ -95,12 +96,12 @@ def configured_entries() -> list[CatalogEntry]:
 
 
 def listed_entries() -> list[CatalogEntry]:
-    """What people choose from, to be shown: where the demonstration is reached is not said."""
+    """Returns the models for display: those configured, or else the demo model, without its address."""
     return configured_entries() or [demo_entry(base_url="", api_key="", model=DEMO_MODEL_NAME)]
 
 
 def demo_entry(*, base_url: str, api_key: str, model: str) -> CatalogEntry:
     endpoint = Endpoint(
-        base_url=base_url, model=model, api_key=api_key, thinking_style="enable_thinking", limits=time_limits()
+        base_url=base_url, model=model, api_key=api_key, thinking_style="enable_thinking", limits=_time_limits()
     )
     return CatalogEntry(model, "Demo", "demo", endpoint, context_window=32_768, thinking=True)

@@ -1,1 +1,1 @@
-"""Reading what is stored, a page at a time."""
+"""Queries that read conversations and runs. Lists and long texts are read a page at a time."""

@@ -1,4 +1,4 @@
-"""Reading a conversation: its active branch, a page at a time, newest page first."""
+"""Reads the active branch of a conversation, a page at a time, newest page first."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from django.db.models.functions import Coalesce, Least, Length, Substr
 from conversations.models import Conversation, Message, Run, Step
 from conversations.queries.usage import with_writing_time
 
-STEP_PART = 100_000
-"""Characters of a step that a page carries; the whole is had by `step.get`."""
+MAX_STEP_CHARACTERS = 100_000
+"""Characters of a step in a page. `load_step_text` loads the rest."""
 
 
 class BadCursor(ValueError):
-    """A cursor that this server did not give, or whose message is gone. `name` is what the protocol calls it."""
+    """The cursor is not valid, or its message does not exist anymore. `name` is its parameter in the protocol."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is no cursor that this server gave")
+        super().__init__(f"{name} is not a valid cursor")
         self.name = name
 
 
 @dataclass(frozen=True, slots=True)
 class BranchMessage:
-    """A message with what is shown of it: `siblings` are the ids of the versions of it, in order, itself included."""
+    """A message with its steps and run. `siblings` are the ids of all its versions in order, including its own."""
 
     message: Message
     steps: list[Step]
@@ -37,7 +37,7 @@ class BranchMessage:
 
 @dataclass(frozen=True, slots=True)
 class BranchPage:
-    """Messages oldest first; `previous_cursor` leads to the ones before, None at the beginning."""
+    """Messages, oldest first. `previous_cursor` leads to older ones. It is None at the beginning of the branch."""
 
     messages: list[BranchMessage]
     previous_cursor: str | None
@@ -46,9 +46,9 @@ class BranchPage:
 def load_branch_page(
     *, conversation: Conversation, before: str | None = None, limit: int = 50, max_characters: int | None = None
 ) -> BranchPage:
-    """The newest `limit` messages of the active branch, or those before a cursor.
+    """Returns the newest `limit` messages of the active branch, or those before the cursor `before`.
 
-    With `max_characters`, fewer rather than more characters than that in all, but at least one.
+    With `max_characters`, returns only as many messages as have that many characters in total, but at least one.
     Raises BadCursor.
     """
     leaf_id = conversation.leaf_id if before is None else _message_before(conversation, before)
@@ -57,22 +57,17 @@ def load_branch_page(
     ids = Message.objects.branch_ids(leaf_id=leaf_id, limit=limit + 1)
     page_ids = ids[:limit]
     if max_characters is not None:
-        page_ids = _within(page_ids, max_characters)
-    messages = _load(conversation, reversed(page_ids))
+        page_ids = _limit_size(page_ids, max_characters)
+    messages = _load_messages(conversation, reversed(page_ids))
     return BranchPage(messages, str(page_ids[-1]) if len(page_ids) < len(ids) else None)
 
 
 def load_message(*, conversation: Conversation, message_id: uuid.UUID) -> BranchMessage:
-    """One message of the conversation. Raises Message.DoesNotExist."""
-    found = _load(conversation, [message_id])
+    """Returns one message of the conversation. Raises Message.DoesNotExist."""
+    found = _load_messages(conversation, [message_id])
     if not found:
         raise Message.DoesNotExist
     return found[0]
-
-
-def load_leaf(*, conversation: Conversation) -> list[BranchMessage]:
-    """The last message of the active branch and the one that it answers, oldest first."""
-    return load_branch_page(conversation=conversation, limit=2).messages
 
 
 def _message_before(conversation: Conversation, cursor: str) -> uuid.UUID | None:
@@ -82,12 +77,13 @@ def _message_before(conversation: Conversation, cursor: str) -> uuid.UUID | None
         raise BadCursor("before") from error
 
 
-def _within(newest_first: list[uuid.UUID], max_characters: int) -> list[uuid.UUID]:
-    # Without steps there is no size, of which databases make different least ones
-    shown = Least(Coalesce(F("steps__size"), 0), STEP_PART, output_field=IntegerField())
+def _limit_size(newest_first: list[uuid.UUID], max_characters: int) -> list[uuid.UUID]:
+    """Returns the newest messages, with `max_characters` in total, but at least one message."""
+    # Coalesce, because without steps the size is NULL, and databases differ in the least of NULL and a number.
+    step_characters = Least(Coalesce(F("steps__size"), 0), MAX_STEP_CHARACTERS, output_field=IntegerField())
     sizes = dict(
         Message.objects.filter(pk__in=newest_first)
-        .annotate(characters=Length("text") + Sum(shown))
+        .annotate(characters=Length("text") + Sum(step_characters))
         .order_by()
         .values_list("pk", "characters")
     )
@@ -99,7 +95,7 @@ def _within(newest_first: list[uuid.UUID], max_characters: int) -> list[uuid.UUI
     return newest_first
 
 
-def _load(conversation: Conversation, ids: Iterable[uuid.UUID]) -> list[BranchMessage]:
+def _load_messages(conversation: Conversation, ids: Iterable[uuid.UUID]) -> list[BranchMessage]:
     order = list(ids)
     messages = Message.objects.filter(conversation=conversation).in_bulk(order)
     present = [messages[pk] for pk in order if pk in messages]
@@ -113,7 +109,10 @@ def _steps(messages: list[Message]) -> dict[uuid.UUID, list[Step]]:
     rows = (
         Step.objects.filter(message__in=messages)
         .defer("content", "arguments")
-        .annotate(first_content=Substr("content", 1, STEP_PART), first_arguments=Substr("arguments", 1, STEP_PART))
+        .annotate(
+            first_content=Substr("content", 1, MAX_STEP_CHARACTERS),
+            first_arguments=Substr("arguments", 1, MAX_STEP_CHARACTERS),
+        )
         .order_by("message", "index")
     )
     found: dict[uuid.UUID, list[Step]] = defaultdict(list)
@@ -125,10 +124,10 @@ def _steps(messages: list[Message]) -> dict[uuid.UUID, list[Step]]:
 
 def _siblings(conversation: Conversation, messages: list[Message]) -> dict[tuple[uuid.UUID | None, str], list[str]]:
     parents = [m.parent_id for m in messages if m.parent_id]
-    among = Q(parent__in=parents)
+    condition = Q(parent__in=parents)
     if len(parents) < len(messages):
-        among |= Q(parent=None)
-    rows = Message.objects.filter(among, conversation=conversation).values_list("parent_id", "role", "pk")
+        condition |= Q(parent=None)
+    rows = Message.objects.filter(condition, conversation=conversation).values_list("parent_id", "role", "pk")
     found: dict[tuple[uuid.UUID | None, str], list[str]] = defaultdict(list)
     for parent_id, role, pk in rows:
         found[parent_id, role].append(str(pk))

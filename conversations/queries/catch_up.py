@@ -1,4 +1,4 @@
-"""What other processes only give the ids of."""
+"""Reads runs and changes of which other processes sent only the ids, or whose messages were missed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message, Run
 from conversations.queries.lists import live_run_id
-from conversations.queries.stored_runs import identity_of, replay, stored_run
+from conversations.queries.stored_runs import restore_ended_run, restore_run, run_identity
 from conversations.runs.live import LiveRun
 
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """A run, and what was read of its steps."""
+    """A run's row, and its state as far as it was read from the database."""
 
     run: Run
     stored: LiveRun
@@ -26,65 +26,69 @@ class RunSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class StartedRun:
-    """`question` if it was asked with this run, with the ids of its versions."""
+    """A run. `question` is the message that was created with it, and the ids of its versions. It is None if the run
+    answers an older message."""
 
     snapshot: RunSnapshot
     question: tuple[Message, list[str]] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
-    """`gone` are the ids of conversations that were deleted."""
+class MissedChanges:
+    """Runs, oldest first, changed conversations with `live_run_id`, and the ids of deleted conversations."""
 
     runs: list[StartedRun]
     conversations: Sequence[Conversation]
-    gone: set[str]
+    deleted_ids: set[str]
 
 
-def started_run(run_id: str) -> StartedRun | None:
-    """Also if it has ended meanwhile."""
+def load_started_run(run_id: str) -> StartedRun | None:
+    """Returns the run, live or ended, or None if it does not exist."""
     run = Run.objects.select_related("user_message", "message").filter(pk=uuid.UUID(run_id)).first()
-    return _begun(run) if run is not None else None
+    return _started_run(run) if run is not None else None
 
 
-def changed_conversation(conversation_id: str) -> Conversation | None:
-    """With `live_run_id`."""
+def load_conversation(conversation_id: str) -> Conversation | None:
+    """Returns the conversation with `live_run_id`, or None if it does not exist."""
     conversations = Conversation.objects.annotate(live_run_id=live_run_id())
     return conversations.filter(pk=uuid.UUID(conversation_id)).first()
 
 
-def live_run_in(conversation_id: uuid.UUID) -> RunSnapshot | None:
-    """With the steps that are stored so far."""
+def load_live_run(conversation_id: uuid.UUID) -> RunSnapshot | None:
+    """Returns the conversation's live run with its stored steps, or None if there is none."""
     run = Run.objects.filter(conversation_id=conversation_id, status__in=Run.LIVE).first()
-    return RunSnapshot(run, stored_run(run)) if run is not None else None
+    return RunSnapshot(run, restore_run(run)) if run is not None else None
 
 
-def run_snapshots(run_ids: Collection[str]) -> dict[str, RunSnapshot]:
-    """How these runs stand: live ones without steps, those that have ended with all."""
+def load_run_snapshots(run_ids: Collection[str]) -> dict[str, RunSnapshot]:
+    """Returns the existing ones of the runs by id: live runs without steps, ended runs with all their steps."""
     runs = Run.objects.filter(pk__in=[uuid.UUID(run_id) for run_id in run_ids])
-    return {str(run.pk): _snapshot(run) for run in runs}
+    return {
+        str(run.pk): RunSnapshot(run, LiveRun(run_identity(run)) if run.status in Run.LIVE else restore_ended_run(run))
+        for run in runs
+    }
 
 
-def missed_news(conversation_ids: Collection[str], user_ids: Collection[int], seconds: float) -> Missed:
-    """What happened so many seconds ago and later: runs in these conversations, and conversations of these users,
-    with `live_run_id`."""
-    ids, since = [uuid.UUID(each) for each in conversation_ids], timezone.now() - timedelta(seconds=seconds)
-    theirs = Conversation.objects.filter(owner_id__in=user_ids)
-    changed = theirs.filter(Q(pk__in=ids) | Q(updated_at__gte=since)).annotate(live_run_id=live_run_id())
+def load_missed_changes(conversation_ids: Collection[str], user_ids: Collection[int], seconds: float) -> MissedChanges:
+    """Returns what changed during the last `seconds`: runs in these conversations, and conversations of these users.
+
+    Live runs in the conversations, and conversations in `conversation_ids` that belong to the users, are included
+    whenever they changed.
+    """
+    ids, since = [uuid.UUID(text) for text in conversation_ids], timezone.now() - timedelta(seconds=seconds)
+    owned = Conversation.objects.filter(owner_id__in=user_ids)
+    changed = owned.filter(Q(pk__in=ids) | Q(updated_at__gte=since)).annotate(live_run_id=live_run_id())
     runs = Run.objects.select_related("user_message", "message").filter(conversation_id__in=ids)
     recent = runs.filter(Q(started_at__gte=since) | Q(status__in=Run.LIVE)).order_by("started_at", "pk")
     conversations = list(changed.order_by("updated_at"))
-    there = {str(each.pk) for each in conversations}
-    return Missed([_begun(run) for run in recent], conversations, set(conversation_ids) - there)
+    existing = {str(conversation.pk) for conversation in conversations}
+    return MissedChanges([_started_run(run) for run in recent], conversations, set(conversation_ids) - existing)
 
 
-def _snapshot(run: Run) -> RunSnapshot:
-    return RunSnapshot(run, LiveRun(identity_of(run)) if run.status in Run.LIVE else replay(run))
-
-
-def _begun(run: Run) -> StartedRun:
+def _started_run(run: Run) -> StartedRun:
     question = run.user_message
-    snapshot = RunSnapshot(run, stored_run(run) if run.status in Run.LIVE else replay(run))
+    snapshot = RunSnapshot(run, restore_run(run) if run.status in Run.LIVE else restore_ended_run(run))
+    # A question and its first answer are created together, with the same time.
     if question.created_at != run.message.created_at:
         return StartedRun(snapshot, None)
     versions = Message.objects.filter(

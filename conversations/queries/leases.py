@@ -1,4 +1,4 @@
-"""The live runs that other processes make."""
+"""Leases of the live runs of other processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from conversations.runs.leases import SeenLease
 
 
 def leases_of_others(owner: str) -> list[SeenLease]:
-    """Of all live runs but the owner's. One query."""
+    """Returns the leases of all live runs that the given process does not own. One query."""
     rows = Run.objects.filter(status__in=Run.LIVE).exclude(owner=owner)
     return [SeenLease(*row) for row in rows.values_list("pk", "owner", "attempt", "beat")]

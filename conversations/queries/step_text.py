@@ -1,4 +1,4 @@
-"""What a step says, a part at a time."""
+"""The text of a step in parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conversations.runs.live import LiveRun
 
 @dataclass(frozen=True, slots=True)
 class StepText:
-    """`text` begins at the offset that was asked for; `size` is of the whole."""
+    """A part of a step's text, from the requested offset. `size` is the number of characters of the whole text."""
 
     field: Literal["content", "arguments"]
     text: str
@@ -23,7 +23,7 @@ class StepText:
 
 
 def load_step_text(message_id: uuid.UUID, index: int, offset: int, limit: int) -> StepText | None:
-    """Reads no more of the step than was asked for."""
+    """Returns up to `limit` characters of a stored step, or None if it does not exist. Loads no more than these."""
     step = (
         Step.objects.filter(message_id=message_id, index=index)
         .annotate(
@@ -39,6 +39,7 @@ def load_step_text(message_id: uuid.UUID, index: int, offset: int, limit: int) -
 
 
 def live_step_text(run: LiveRun, index: int, offset: int, limit: int) -> StepText | None:
+    """Returns up to `limit` characters of a live run's step, or None if it does not exist."""
     step = run.steps.get(index)
     if step is None:
         return None

@@ -1,4 +1,4 @@
-"""Stored runs as the live ones that they were, so that one code shows both."""
+"""Conversion of stored runs and steps to LiveRun and LiveStep, so that the same code shows both."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from conversations.models import Run, Step
 from conversations.runs.live import LiveRun, LiveStep, Outcome, RunIdentity
 
 
-def identity_of(run: Run) -> RunIdentity:
+def run_identity(run: Run) -> RunIdentity:
     return RunIdentity(
         run_id=str(run.pk),
         conversation_id=str(run.conversation_id),
@@ -19,10 +19,10 @@ def identity_of(run: Run) -> RunIdentity:
 
 
 def live_step(step: Step) -> LiveStep:
-    found = LiveStep(
+    live = LiveStep(
         index=step.index,
         iteration=step.iteration,
-        type=step.type,  # type: ignore[arg-type]  # the database holds no other
+        type=step.type,  # type: ignore[arg-type]  # a constraint allows no other
         id_ref=step.id_ref,
         name=step.name,
         status=step.status or None,  # type: ignore[arg-type]
@@ -31,29 +31,24 @@ def live_step(step: Step) -> LiveStep:
         skipped=step.skipped,
         execution_time=step.execution_time,
     )
-    found.append(step.arguments if step.type == Step.Type.TOOL_CALL else step.content)
-    found.size = step.size
-    return found
+    live.append(step.arguments if step.type == Step.Type.TOOL_CALL else step.content)
+    live.size = step.size
+    return live
 
 
-def stored_run(run: Run) -> LiveRun:
-    """A run with what is stored of its steps, not ended. Reads the database."""
-    live = LiveRun(identity_of(run))
+def restore_run(run: Run) -> LiveRun:
+    """Returns a run with its stored steps, without an outcome. One query."""
+    live = LiveRun(run_identity(run))
     for step in Step.objects.filter(message_id=run.message_id).order_by("index"):
         live.add(live_step(step))
     return live
 
 
-def replay(run: Run) -> LiveRun:
-    """A run that has ended, with all its steps. Reads the database."""
-    live = stored_run(run)
-    live.end(_outcome(run))
-    return live
-
-
-def _outcome(run: Run) -> Outcome:
-    return Outcome(
-        status=run.status,  # type: ignore[arg-type]  # it has ended
+def restore_ended_run(run: Run) -> LiveRun:
+    """Returns a run that has ended, with all its steps and its outcome. One query."""
+    live = restore_run(run)
+    outcome = Outcome(
+        status=run.status,  # type: ignore[arg-type]  # not live, as it has ended
         finish_reason=run.finish_reason,
         prompt_tokens=run.prompt_tokens,
         completion_tokens=run.completion_tokens,
@@ -63,3 +58,5 @@ def _outcome(run: Run) -> Outcome:
         retryable=run.error_retryable,
         retry_after=run.error_retry_after,
     )
+    live.end(outcome)
+    return live

@@ -21,7 +21,7 @@ from conversations.db.writer import MAX_RETRY_PAUSE
 from conversations.errors import RESTARTING, Unavailable
 from conversations.models import Conversation, Run
 from conversations.queries.leases import leases_of_others
-from conversations.queries.stored_runs import identity_of
+from conversations.queries.stored_runs import run_identity
 from conversations.runner import revocation
 from conversations.runner.adaptive_delay import AdaptiveDelay
 from conversations.runner.cluster.inbox import Inbox
@@ -220,7 +220,7 @@ class Runner:
 
         async def store_and_start() -> None:
             policy = store.RunPolicy(
-                self.owner, self.catalog.choice, self._limits.max_runs_per_user, lambda: self.is_handing_over
+                self.owner, self.catalog.available, self._limits.max_runs_per_user, lambda: self.is_handing_over
             )
             stored, result = await self.write(
                 store.ask_once, key=key, question=question, options=options, policy=policy
@@ -262,7 +262,7 @@ class Runner:
 
     def _start_run(self, run: Run, question: Question | None = None) -> None:
         live = self._peers.replicas.adopt(str(run.pk)) if self._peers else None
-        live = live or LiveRun(identity_of(run))
+        live = live or LiveRun(run_identity(run))
         task = RunTask(run, live, self._dependencies, confirm=self._confirm, on_end=self._on_end, on_loss=self._on_loss)
         self._tasks[live.identity.run_id] = self._by_conversation[live.identity.conversation_id] = task
         self.subscribers.run_started(live, question)

@@ -16,7 +16,7 @@ from accounts.models import Preferences, User
 from conversations.errors import RESTARTING, InvalidParams, NotFound, RateLimited, RunActive, Unavailable
 from conversations.llm.types import ToolChoice
 from conversations.models import Conversation, Message, Run
-from conversations.providers.catalog import ModelChoice
+from conversations.providers.catalog import AvailableModels
 from conversations.store.conversations import own_conversation, own_project_id
 from conversations.store.idempotency import RequestKey, once
 from conversations.store.users import lock_user
@@ -81,7 +81,7 @@ class RunPolicy:
     """
 
     owner: str
-    models: ModelChoice
+    models: AvailableModels
     max_runs: int
     is_closed: Callable[[], bool] = never
 
@@ -140,7 +140,9 @@ def ask(*, question: Question, options: RunOptions, policy: RunPolicy) -> Stored
         parent_id=user_message.pk,
         role=Message.Role.ASSISTANT,
         status=Message.Status.STREAMING,
-        model=policy.models.first_known(options.model, conversation.model, Preferences.for_user(user).default_model),
+        model=policy.models.first_available(
+            options.model, conversation.model, Preferences.for_user(user).default_model
+        ),
         created_at=now,
     )
     suggested_title = _set_title(conversation, user_message.text)

@@ -33,7 +33,7 @@ def offer_models(*, chosen: str | None, preferred: str) -> ModelOffer:
 
 
 def _first(catalog: ModelCatalog, *names: str | None) -> CatalogEntry:
-    return catalog.get(catalog.choice.first_known(*names)) or catalog.default
+    return catalog.get(catalog.available.first_available(*names)) or catalog.default
 
 
 def _groups(entries: Sequence[CatalogEntry]) -> list[ModelGroup]:

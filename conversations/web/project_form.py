@@ -11,7 +11,7 @@ class ProjectForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         error_messages={"required": _("A project needs a name.")},
-        max_length=Project.NAME_LENGTH,
+        max_length=Project.MAX_NAME_LENGTH,
         widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
     )
     instructions = forms.CharField(

@@ -15,7 +15,7 @@ from accounts.access import MemberRequest, member_action, member_form, member_pa
 from conversations import store
 from conversations.models import Project
 from conversations.queries.branches import BadCursor
-from conversations.queries.lists import list_projects_counted
+from conversations.queries.lists import list_projects_with_counts
 from conversations.store import workspaces
 from conversations.web.access import own_project
 from conversations.web.conversation_lists import load_project
@@ -30,7 +30,7 @@ from tools.workspace import Workspace
 def projects(request: MemberRequest) -> HttpResponse:
     """Newest first, those after the cursor `before`."""
     try:
-        listing = list_projects_counted(user_id=request.user.pk, cursor=request.GET.get("before"))
+        listing = list_projects_with_counts(user_id=request.user.pk, cursor=request.GET.get("before"))
     except BadCursor as error:
         raise BadRequest("Unknown cursor") from error
     return _page(request, "projects", projects=listing)

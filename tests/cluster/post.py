@@ -12,7 +12,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer
 
 from conversations.models import Run
-from conversations.queries.news import RunSnapshot
+from conversations.queries.catch_up import RunSnapshot
 from conversations.runner.cluster.inbox import ECHO, Inbox, Mail
 from conversations.runner.cluster.links import Links
 from conversations.runner.cluster.replicas import Replicas

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from conversations.models import Run
-from conversations.queries.news import RunSnapshot
+from conversations.queries.catch_up import RunSnapshot
 from conversations.runner.cluster import replicas
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import LiveRun, Outcome

@@ -12,7 +12,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations.queries.news import RunSnapshot
+from conversations.queries.catch_up import RunSnapshot
 from conversations.runner.cluster.inbox import ECHO, Mail
 from conversations.runs.codec import bring
 from conversations.runs.events import StepGrew

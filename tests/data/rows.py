@@ -12,13 +12,13 @@ from accounts.models import User
 from conversations import store
 from conversations.llm.types import Usage
 from conversations.models import Conversation, Message, Run, Step
-from conversations.providers.catalog import ModelChoice
+from conversations.providers.catalog import AvailableModels
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
 from conversations.store import Lease, LedgerEntry, NewQuestion, Question, RunOptions, RunPolicy, StoredQuestion
 from tests.modelserver import MODEL
 
-MODELS = ModelChoice({"small", "large", MODEL}, "small")
+MODELS = AvailableModels({"small", "large", MODEL}, "small")
 OWNER = "this process"
 
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Message
-from conversations.queries.branches import STEP_PART, BadCursor, BranchPage, load_branch_page, load_leaf, load_message
+from conversations.queries.branches import MAX_STEP_CHARACTERS, BadCursor, BranchPage, load_branch_page, load_message
 from conversations.store import EditedQuestion, NewQuestion, RepeatedQuestion
 from tests.data.rows import Talk, a_conversation, a_user, asked, ended, text, thinking
 
@@ -75,10 +75,10 @@ def test_a_page_carries_only_so_many_characters_but_at_least_a_message() -> None
 
 def test_a_large_step_is_read_up_to_its_part_and_knows_its_size() -> None:
     talk = Talk()
-    talk.exchange("Print it all", text("x" * (STEP_PART + 7)))
-    [_, answer] = load(talk, max_characters=STEP_PART + 20).messages
+    talk.exchange("Print it all", text("x" * (MAX_STEP_CHARACTERS + 7)))
+    [_, answer] = load(talk, max_characters=MAX_STEP_CHARACTERS + 20).messages
     [step] = answer.steps
-    assert (len(step.content), step.size) == (STEP_PART, STEP_PART + 7)
+    assert (len(step.content), step.size) == (MAX_STEP_CHARACTERS, MAX_STEP_CHARACTERS + 7)
 
 
 def test_steps_come_in_their_order() -> None:
@@ -109,11 +109,6 @@ def test_only_the_active_branch_is_shown() -> None:
     anew = asked(NewQuestion("Another one", conversation_id=first.conversation.pk, parent_id=None))
     messages = load_branch_page(conversation=anew.conversation).messages
     assert [found.message.text for found in messages] == ["Another one", ""]
-
-
-def test_the_leaf_is_the_last_question_and_its_answer() -> None:
-    assert texts(BranchPage(load_leaf(conversation=long_talk(3).conversation), None)) == ["2 word", "word"]
-    assert load_leaf(conversation=a_conversation()) == []
 
 
 def test_one_message_is_found_in_its_own_conversation_only() -> None:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Project
 from conversations.queries.branches import BadCursor
-from conversations.queries.lists import PAGE_CHARACTERS, list_conversations, list_projects
+from conversations.queries.lists import MAX_PAGE_CHARACTERS, list_conversations, list_projects
 from conversations.websocket.protocol.objects import conversation_summary
 from tests.data.rows import Talk, a_conversation, a_user, asked, ended
 
@@ -117,8 +117,8 @@ def test_projects_come_newest_first_and_in_pages() -> None:
 
 def test_a_page_holds_only_so_many_characters_but_at_least_a_row() -> None:
     for name in ("one", "two", "three"):
-        Project.objects.create(owner=a_user(), name=name, instructions="x" * (PAGE_CHARACTERS // 2))
-    Project.objects.create(owner=a_user(), name="four", instructions="x" * (PAGE_CHARACTERS * 2))
+        Project.objects.create(owner=a_user(), name=name, instructions="x" * (MAX_PAGE_CHARACTERS // 2))
+    Project.objects.create(owner=a_user(), name="four", instructions="x" * (MAX_PAGE_CHARACTERS * 2))
     names, cursor = [], None
     while True:
         page = list_projects(user_id=a_user().pk, cursor=cursor)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.models import Step
-from conversations.queries.stored_runs import identity_of, live_step
+from conversations.queries.stored_runs import live_step, run_identity
 from conversations.runs.checkpoint import Checkpoint, take_checkpoint
 from conversations.runs.events import (
     CallStatusChanged,
@@ -31,7 +31,7 @@ class Stored:
 
     def __init__(self) -> None:
         self.asked = asked()
-        self.live = LiveRun(identity_of(self.asked.run))
+        self.live = LiveRun(run_identity(self.asked.run))
         self._cursor = Cursor(self.live)
 
     def apply(self, *events: StepEvent) -> Checkpoint:

@@ -20,7 +20,7 @@ from conversations.llm.client import ModelClient
 from conversations.llm.types import Endpoint
 from conversations.models import Conversation, Message, Run, Step
 from conversations.providers.catalog import CatalogEntry, ModelCatalog
-from conversations.queries.stored_runs import identity_of
+from conversations.queries.stored_runs import run_identity
 from conversations.runner.dependencies import RunDependencies, RunLimits
 from conversations.runner.run_task import INTERRUPTED, RunTask
 from conversations.runs.live import LiveRun
@@ -176,7 +176,7 @@ async def run_task(dependencies: RunDependencies) -> tuple[RunTask, asyncio.Futu
     """A run that was asked for, and what it calls at its end."""
     made = await sync_to_async(asked)("Tell me")
     ended: asyncio.Future[Conversation | None] = asyncio.get_running_loop().create_future()
-    live = LiveRun(identity_of(made.run))
+    live = LiveRun(run_identity(made.run))
 
     def on_end(task: RunTask, conversation: Conversation | None) -> None:
         ended.set_result(conversation)

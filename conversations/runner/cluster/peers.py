@@ -8,13 +8,13 @@ from typing import Any, Protocol, TypeVar
 from conversations.db.readers import Readers
 from conversations.db.threads import DatabaseUnavailable
 from conversations.models import Conversation, Run
-from conversations.queries.news import (
+from conversations.queries.catch_up import (
     RunSnapshot,
     StartedRun,
-    changed_conversation,
-    missed_news,
-    run_snapshots,
-    started_run,
+    load_conversation,
+    load_missed_changes,
+    load_run_snapshots,
+    load_started_run,
 )
 from conversations.runner.cluster.inbox import Inbox, Mail
 from conversations.runner.cluster.links import Links
@@ -108,7 +108,7 @@ class Peers:
 
     async def _begun(self, mail: Mail) -> None:
         if self._subscribers.is_followed(mail["conversation_id"]):
-            begun = await self._read(started_run, mail["run_id"])
+            begun = await self._read(load_started_run, mail["run_id"])
             if begun is not None:
                 self._show(begun)
         await self._changed(mail["user_id"], mail["conversation_id"])
@@ -122,7 +122,7 @@ class Peers:
     async def _changed(self, user_id: int, conversation_id: str) -> None:
         if not self._subscribers.connections(user_id):
             return
-        conversation = await self._read(changed_conversation, conversation_id)
+        conversation = await self._read(load_conversation, conversation_id)
         if conversation is not None:
             self._subscribers.conversation_changed(conversation)
 
@@ -145,17 +145,17 @@ class Peers:
         followed, seconds = self._subscribers.followed(), self._missing + SLACK
         self._missing = 0.0
         try:
-            missed = await self._readers.run(missed_news, followed, self._subscribers.people(), seconds)
+            missed = await self._readers.run(load_missed_changes, followed, self._subscribers.people(), seconds)
         except DatabaseUnavailable:
             self._note_missing(seconds)
             return
         for begun in missed.runs:
             self._show(begun)
-        for conversation_id in missed.gone:
+        for conversation_id in missed.deleted_ids:
             self._subscribers.conversation_gone(conversation_id)
         for conversation in missed.conversations:
             self._subscribers.conversation_changed(conversation)
         await self.replicas.look_at_all()
 
     async def _look(self, run_ids: Collection[str]) -> dict[str, RunSnapshot]:
-        return await self._readers.run(run_snapshots, run_ids)
+        return await self._readers.run(load_run_snapshots, run_ids)

@@ -10,7 +10,7 @@ from typing import Any
 
 from conversations.db.threads import DatabaseUnavailable
 from conversations.models import Run
-from conversations.queries.news import RunSnapshot
+from conversations.queries.catch_up import RunSnapshot
 from conversations.runner.cluster.inbox import Inbox, Mail
 from conversations.runs.codec import GapError, bring, unpack
 from conversations.runs.live import LiveRun, Outcome

@@ -16,8 +16,8 @@ from conversations.db.threads import DatabaseUnavailable
 from conversations.errors import InvalidParams, NotFound, Unavailable
 from conversations.models import Conversation, Project, Run
 from conversations.queries.branches import BadCursor
-from conversations.queries.news import live_run_in
-from conversations.queries.stored_runs import replay
+from conversations.queries.catch_up import load_live_run
+from conversations.queries.stored_runs import restore_ended_run
 from conversations.runner.runner import Runner
 from conversations.runs.live import LiveRun
 from conversations.websocket.connection.subscriber import Subscriber
@@ -98,7 +98,7 @@ async def live_run(caller: Caller, conversation_id: uuid.UUID) -> LiveRun | None
     live = runner.live_run(str(conversation_id))
     if live is not None or runner.is_single_process:
         return live
-    snapshot = await caller.read(live_run_in, conversation_id)
+    snapshot = await caller.read(load_live_run, conversation_id)
     return runner.follow(snapshot.run, snapshot.stored) if snapshot is not None else None
 
 
@@ -107,7 +107,7 @@ def ended_run(conversation_id: uuid.UUID, run_id: uuid.UUID) -> LiveRun | None:
     run = Run.objects.select_related("conversation").filter(pk=run_id, conversation=conversation_id).first()
     if run is None:
         raise NotFound("run")
-    return None if run.status in Run.LIVE else replay(run)
+    return None if run.status in Run.LIVE else restore_ended_run(run)
 
 
 def conversation_and_run(caller: Caller, conversation: Conversation) -> dict[str, Any]:

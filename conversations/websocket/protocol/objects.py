@@ -19,7 +19,7 @@ from tools.types import Tool
 
 PAGE_BYTES = 900_000
 """Bytes that a frame may hold besides its envelope."""
-QUESTION_PARTS = (Message.TEXT_LENGTH, 100_000, 50_000)
+QUESTION_PARTS = (Message.MAX_TEXT_LENGTH, 100_000, 50_000)
 """Characters of a question in a frame; the next smaller number if it does not fit."""
 STEP_PARTS = (100_000, 20_000, 4_000, 500, 0)
 """Characters of a step in a page; the next smaller number if a single message is still larger than PAGE_BYTES."""

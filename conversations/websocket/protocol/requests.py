@@ -31,7 +31,7 @@ MAX_TOOL_NAMES = 1000
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_storable)]
 Prompt = Annotated[str, StringConstraints(max_length=MAX_PROMPT), AfterValidator(_storable)]
-Title = Annotated[str, StringConstraints(max_length=Conversation.TITLE_LENGTH), AfterValidator(_storable)]
+Title = Annotated[str, StringConstraints(max_length=Conversation.MAX_TITLE_LENGTH), AfterValidator(_storable)]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE_ROWS)]
 
 
@@ -42,7 +42,7 @@ def _not_blank(text: str) -> str:
 
 
 MessageText = Annotated[
-    str, StringConstraints(max_length=Message.TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_not_blank)
+    str, StringConstraints(max_length=Message.MAX_TEXT_LENGTH), AfterValidator(_storable), AfterValidator(_not_blank)
 ]
 
 
@@ -165,7 +165,10 @@ class RunCancel(Params):
 
 class ProjectCreate(Params):
     name: Annotated[
-        str, StringConstraints(max_length=Project.NAME_LENGTH), AfterValidator(_storable), AfterValidator(_not_blank)
+        str,
+        StringConstraints(max_length=Project.MAX_NAME_LENGTH),
+        AfterValidator(_storable),
+        AfterValidator(_not_blank),
     ]
     instructions: Prompt = ""
 
