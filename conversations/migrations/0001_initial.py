@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                 (
                     "instructions",
                     models.TextField(
-                        blank=True, default="", help_text="Given to the model in every conversation of this project."
+                        blank=True, default="", help_text="Sent to the model in every conversation of this project."
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),

@@ -15,7 +15,7 @@ class Project(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="projects", db_index=False)
     name = models.CharField(max_length=MAX_NAME_LENGTH)
     instructions = models.TextField(
-        blank=True, default="", help_text="Given to the model in every conversation of this project."
+        blank=True, default="", help_text="Sent to the model in every conversation of this project."
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
