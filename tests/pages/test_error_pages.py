@@ -7,10 +7,10 @@ from django.test import Client
 from accounts.models import Preferences, User
 
 
-@pytest.mark.parametrize("page", ["400", "403", "403_csrf", "404", "500"])
-def test_an_error_page_needs_nothing_that_may_be_broken(page: str) -> None:
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
+def test_an_error_page_needs_nothing_that_may_be_broken(name: str) -> None:
     """No request, no user, no database."""
-    html = render_to_string(f"{page}.html")
+    html = render_to_string(f"{name}.html")
     assert "<h1>" in html
     assert 'href="/"' in html
 

@@ -82,9 +82,9 @@ def test_without_knowing_where_a_request_comes_from_the_code_is_needed() -> None
     assert first_start.needs_code(RequestFactory().get("/", headers={"host": "localhost"}))
 
 
-@pytest.mark.parametrize("page", ["/", "/sign-in/", "/conversations/", "/c/0b9e1f5c-0b9e-4f5c-8b9e-0b9e1f5c0b9e/"])
-def test_every_page_leads_there_while_there_is_nobody(page: str, client: Client) -> None:
-    assert client.get(page)["Location"] == "/first-start/"
+@pytest.mark.parametrize("path", ["/", "/sign-in/", "/conversations/", "/c/0b9e1f5c-0b9e-4f5c-8b9e-0b9e1f5c0b9e/"])
+def test_every_page_leads_there_while_there_is_nobody(path: str, client: Client) -> None:
+    assert client.get(path)["Location"] == "/first-start/"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,28 +19,28 @@ def stranger(db: None) -> Client:
     return client
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_owner_finds_it(page: str, member: Client, ask: Callable[..., Message]) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_the_owner_finds_it(path: str, member: Client, ask: Callable[..., Message]) -> None:
     answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
-    response = member.get(page.format(conversation=answer.conversation_id, message=answer.pk))
+    response = member.get(path.format(conversation=answer.conversation_id, message=answer.pk))
     assert response.status_code == 200
     assert "They do." in response.content.decode()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_for_somebody_else_it_does_not_exist(page: str, stranger: Client, ask: Callable[..., Message]) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_for_somebody_else_it_does_not_exist(path: str, stranger: Client, ask: Callable[..., Message]) -> None:
     answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
-    response = stranger.get(page.format(conversation=answer.conversation_id, message=answer.pk))
+    response = stranger.get(path.format(conversation=answer.conversation_id, message=answer.pk))
     assert response.status_code == 404
     assert "They do." not in response.content.decode()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("path", PAGES)
 def test_who_is_not_signed_in_is_led_to_sign_in_and_back(
-    page: str, client: Client, ask: Callable[..., Message]
+    path: str, client: Client, ask: Callable[..., Message]
 ) -> None:
     answer = ask("Do whales sing?")
-    address = page.format(conversation=answer.conversation_id, message=answer.pk)
+    address = path.format(conversation=answer.conversation_id, message=answer.pk)
     response = client.get(address)
     assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={address}")
 

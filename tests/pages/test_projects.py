@@ -114,17 +114,17 @@ def test_without_projects_the_page_says_what_they_are_for(member: Client) -> Non
     assert "keeps what belongs together" in member.get("/projects/").content.decode()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_for_somebody_else_it_does_not_exist(page: str, stranger: Client, project: Project, files: Path) -> None:
-    response = stranger.get(f"/projects/{project.pk}/{page}")
+@pytest.mark.parametrize("path", PAGES)
+def test_for_somebody_else_it_does_not_exist(path: str, stranger: Client, project: Project, files: Path) -> None:
+    response = stranger.get(f"/projects/{project.pk}/{path}")
     assert response.status_code == 404
     assert b"Whales" not in response.content
 
 
-@pytest.mark.parametrize("page", ACTIONS)
-def test_nobody_else_changes_it(page: str, stranger: Client, project: Project, files: Path) -> None:
+@pytest.mark.parametrize("path", ACTIONS)
+def test_nobody_else_changes_it(path: str, stranger: Client, project: Project, files: Path) -> None:
     fields = {"name": "Mine", "path": "a.txt"}
-    assert stranger.post(f"/projects/{project.pk}/{page}", fields).status_code == 404
+    assert stranger.post(f"/projects/{project.pk}/{path}", fields).status_code == 404
     assert Project.objects.get().name == "Whales"
     assert (files / "a.txt").exists()
 

@@ -55,10 +55,10 @@ def test_the_admin_pages_follow_too(admin_client: Client, admin_user: User) -> N
 
 
 @pytest.mark.parametrize(("theme", "attribute"), [("system", ""), ("light", "light"), ("dark", "dark")])
-@pytest.mark.parametrize("page", ["/", "/nowhere/"])
-def test_the_theme_is_in_the_page_itself(theme: str, attribute: str, page: str, member: Client, ada: User) -> None:
+@pytest.mark.parametrize("path", ["/", "/nowhere/"])
+def test_the_theme_is_in_the_page_itself(theme: str, attribute: str, path: str, member: Client, ada: User) -> None:
     prefer(ada, theme=theme)
-    found = re.search(r'<html[^>]* data-theme="(\w+)"', html_of(member, page))
+    found = re.search(r'<html[^>]* data-theme="(\w+)"', html_of(member, path))
     assert (found[1] if found else "") == attribute
 
 

@@ -16,10 +16,10 @@ def preferences(user: User) -> Preferences:
     return Preferences.for_user(User.objects.get(pk=user.pk))
 
 
-@pytest.mark.parametrize("page", [*PAGES, "/settings/delete-account/"])
-def test_they_are_for_who_is_signed_in(page: str, client: Client, ada: User) -> None:
-    assert client.get(page)["Location"] == f"/sign-in/?next={page}"
-    assert client.post(page)["Location"] == f"/sign-in/?next={page}"
+@pytest.mark.parametrize("path", [*PAGES, "/settings/delete-account/"])
+def test_they_are_for_who_is_signed_in(path: str, client: Client, ada: User) -> None:
+    assert client.get(path)["Location"] == f"/sign-in/?next={path}"
+    assert client.post(path)["Location"] == f"/sign-in/?next={path}"
 
 
 @pytest.mark.parametrize("action", ["end-session", "time-zone", "token"])
@@ -119,7 +119,7 @@ def test_zones_are_named_by_place() -> None:
     assert not any(name.startswith(("Etc/", "US/", "posix")) for name in names)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_settings_page_takes_few_queries(page: str, member: Client, django_assert_max_num_queries: object) -> None:
+@pytest.mark.parametrize("path", PAGES)
+def test_a_settings_page_takes_few_queries(path: str, member: Client, django_assert_max_num_queries: object) -> None:
     with django_assert_max_num_queries(5):  # type: ignore[operator]
-        member.get(page)
+        member.get(path)
