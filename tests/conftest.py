@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.clone import Clone
 from tests.loopback import guard_network
 from tests.postgres import missing_for_postgres
-from tests.programs import chromium, missing_for_chromium, missing_for_litellm, missing_for_node
+from tests.programs import headless_chromium, missing_for_chromium, missing_for_litellm, missing_for_node
 from tests.redis import missing_for_redis
 from tests.scheduling import FilesInOrder
 
@@ -35,6 +36,10 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "requires_node": missing_for_node,
 }
 IN_CI = bool(os.environ.get("CI"))
+ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("chatsite", ANY_MACHINE, max_examples=30)
+settings.register_profile("chatsite in CI", ANY_MACHINE, max_examples=200, derandomize=True, database=None)
+settings.load_profile("chatsite in CI" if IN_CI else "chatsite")
 
 
 def pytest_configure() -> None:
@@ -101,7 +106,7 @@ def failed_if_skipped(report: Report) -> Report:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_type_launch_args, "executable_path": chromium(), "args": CHROMIUM_FLAGS}
+    return {**browser_type_launch_args, "executable_path": headless_chromium(), "args": CHROMIUM_FLAGS}
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,16 @@ def chromium() -> str | None:
     return max((str(path) for pattern in PLAYWRIGHTS_OWN for path in folder.glob(pattern)), default=None)
 
 
+@cache
+def headless_chromium() -> str | None:
+    """The path of a browser without windows, which does the same with two thirds of the processor's time; else of any.
+
+    `CHROMIUM` names another one.
+    """
+    shell = None if os.environ.get("CHROMIUM") else shutil.which("chromium-headless-shell")
+    return shell or chromium()
+
+
 def playwright_folder() -> Path:
     return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "ms-playwright"
 

@@ -14,7 +14,12 @@ from tests.aimock.proxy import LiteLLM
 from tests.aimock.server import MODEL, Aimock
 from tests.client import Client
 
-pytestmark = [pytest.mark.requires_node, pytest.mark.requires_litellm, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.requires_node,
+    pytest.mark.requires_litellm,
+    pytest.mark.django_db(transaction=True),
+]
 
 
 @pytest.fixture

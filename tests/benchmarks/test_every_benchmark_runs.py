@@ -21,7 +21,7 @@ SHORT = {
     "browser": ["--messages", "4", "--rounds", "2", "--size", "3000"],
     "cluster": ["--n", "2", "--tokens", "20", "--rate", "200", "--rounds", "1"],
 }
-pytestmark = [pytest.mark.requires_redis, pytest.mark.browser]
+pytestmark = [pytest.mark.slow, pytest.mark.requires_redis, pytest.mark.browser]
 
 
 async def run(name: str, folder: Path) -> dict[str, Any]:

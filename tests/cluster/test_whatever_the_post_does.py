@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.queries.catch_up import RunSnapshot
@@ -158,7 +158,6 @@ async def bytes_told(words: int) -> int:
         return sum(sent)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.one_of(changes, visits), max_size=60), st.lists(fates, min_size=1, max_size=12))
 def test_everybody_ends_with_the_same(script: list[tuple[Any, ...]], fates: list[Fate]) -> None:
     run_timeless(tell(script, fates))

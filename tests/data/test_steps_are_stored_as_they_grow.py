@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.models import Step
@@ -153,7 +153,6 @@ def event_of(run: LiveRun, action: str, value: str) -> StepEvent | None:
     return None
 
 
-@settings(max_examples=50, deadline=None)
 @given(actions)
 def test_whenever_one_stores_the_rows_end_as_the_run_did(script: list[tuple[str, str]]) -> None:
     run = Stored()

@@ -1,6 +1,6 @@
 """Whatever a server sends is an answer or an error of the tree, and nothing else."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.llm.deltas import decode
@@ -23,13 +23,11 @@ def keyed(inner: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, objec
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | keyed(inner), max_leaves=12)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(keyed(values), max_size=4))
 def test_chunks_of_any_shape(chunks: list[dict[str, object]]) -> None:
     assert decode(body_of(event(chunk) for chunk in chunks))[1] in CODES
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(keyed(values), max_size=3))
 def test_choices_of_any_shape(deltas: list[dict[str, object]]) -> None:
     assert decode(body_of(event({"choices": [{"delta": delta}]}) for delta in deltas))[1] in CODES

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.llm.errors import MalformedError
@@ -48,7 +48,6 @@ def test_a_stream_gives_its_payloads_at_every_cut(stream: bytes, payloads: list[
         assert events(stream[:cut], stream[cut:]) == payloads
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from([b"data: ", b"data:", b":", b"\r", b"\n", b"\r\n", b"x", b"\xef\xbb\xbf", b"id: 1"])),
     st.data(),
@@ -60,7 +59,6 @@ def test_any_bytes_give_the_same_payloads_whole_and_in_pieces(parts: list[bytes]
     assert events(*pieces) == events(stream)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=9), min_size=1)),
     st.sampled_from(["\n", "\r\n", "\r"]),

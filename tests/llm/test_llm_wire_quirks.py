@@ -1,12 +1,14 @@
 """What real servers send, by bytes: a name, the body, the deltas and the error that must come of it, at every cut."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from conversations.llm.types import Delta, Finish, TextDelta, TextWasThinking, ThinkingDelta, ToolCallDelta, Usage
-from tests.llm.deltas import decode
+from tests.llm.deltas import Outcome, decode
 from tests.modelserver import Part, body_of, chunk, done, event, finish, raw, text, thinking, tool_arguments, usage
+from tests.naming import about
 
 STOP = Finish("stop")
 CALLS = Finish("tool_calls")
@@ -871,29 +873,41 @@ TABLES = {
     "error": ERRORS,
     "not streamed": NOT_STREAMED,
 }
-CASES = [pytest.param(*case, id=f"{table}: {name}") for table, rows in TABLES.items() for name, case in rows.items()]
+in_each_table = pytest.mark.parametrize("table", TABLES)
 
 
-@pytest.mark.parametrize(("parts", "deltas", "error"), CASES)
-def test_a_body_means_the_same_at_every_cut(parts: list[Part], deltas: list[Delta], error: str) -> None:
-    body = body_of(parts)
-    assert decode(body) == (deltas, error)
-    step = max(1, len(body) // 2000)
-    for cut in range(0, len(body), step):
-        assert decode(body[:cut], body[cut:]) == (deltas, error), f"cut at byte {cut}"
-    if step == 1:
-        assert decode(*[body[i : i + 1] for i in range(len(body))]) == (deltas, error)
+def cases(table: str) -> Iterator[tuple[str, bytes, Outcome]]:
+    for name, (parts, deltas, error) in TABLES[table].items():
+        yield name, body_of(parts), (deltas, error)
 
 
-@pytest.mark.parametrize(("parts", "deltas", "error"), CASES)
-def test_carriage_returns_at_the_ends_of_lines_change_nothing(
-    parts: list[Part], deltas: list[Delta], error: str
-) -> None:
-    body = body_of(parts).replace(b"\n", b"\r\n")
-    assert decode(body) == (deltas, error)
-    assert decode(*[body[i : i + 7] for i in range(0, len(body), 7)]) == (deltas, error)
+def in_pieces(body: bytes, length: int) -> list[bytes]:
+    return [body[start : start + length] for start in range(0, len(body), length)]
 
 
-@pytest.mark.parametrize(("parts", "deltas", "error"), CASES)
-def test_no_space_after_the_colon_changes_nothing(parts: list[Part], deltas: list[Delta], error: str) -> None:
-    assert decode(body_of(parts).replace(b"data: ", b"data:")) == (deltas, error)
+@in_each_table
+def test_a_body_means_the_same_at_every_cut(table: str) -> None:
+    for name, body, outcome in cases(table):
+        with about(name):
+            assert decode(body) == outcome
+            step = max(1, len(body) // 2000)
+            for cut in range(0, len(body), step):
+                assert decode(body[:cut], body[cut:]) == outcome, f"cut at byte {cut}"
+            if step == 1:
+                assert decode(*in_pieces(body, 1)) == outcome
+
+
+@in_each_table
+def test_carriage_returns_at_the_ends_of_lines_change_nothing(table: str) -> None:
+    for name, plain, outcome in cases(table):
+        with about(name):
+            body = plain.replace(b"\n", b"\r\n")
+            assert decode(body) == outcome
+            assert decode(*in_pieces(body, 7)) == outcome
+
+
+@in_each_table
+def test_no_space_after_the_colon_changes_nothing(table: str) -> None:
+    for name, body, outcome in cases(table):
+        with about(name):
+            assert decode(body.replace(b"data: ", b"data:")) == outcome

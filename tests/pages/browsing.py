@@ -87,11 +87,14 @@ def listen_for_complaints(page: Page) -> list[str]:
     return found
 
 
-def wait_until(page: Page, script: str, within: float = 20) -> None:
-    """Until the JavaScript is true. (Playwright's own way evaluates it in the page, which the policy forbids.)"""
+def wait_until(page: Page, holds: str | Callable[[], object], within: float = 30) -> None:
+    """Returns when the JavaScript or the function is true.
+
+    Playwright's own way evaluates JavaScript in the page, which the policy forbids.
+    """
     end = time.monotonic() + within
-    while not page.evaluate(script):
-        assert time.monotonic() < end, script
+    while not (page.evaluate(holds) if isinstance(holds, str) else holds()):
+        assert time.monotonic() < end, holds
         page.wait_for_timeout(20)
 
 

@@ -23,7 +23,8 @@ class Column:
         return self.list.locator(".period").filter(has=self.page.get_by_text(title, exact=True)).locator("h2")
 
     def choose(self, title: str, action: str) -> None:
-        """From the conversation's menu."""
+        """From the conversation's menu, on the tab in front: one behind it draws late."""
+        self.page.bring_to_front()
         self.item(title).hover()
         self.item(title).get_by_role("button").click()
         self.menu.get_by_role("menuitem", name=action, exact=True).click()

@@ -223,6 +223,7 @@ def test_a_session_that_ended_elsewhere_leads_to_sign_in_and_back(
         other.get_by_role("button", name=USERNAME).click()
         other.get_by_role("menuitem", name="Sign out").click()
         expect(page).to_have_url(re.compile("/sign-in/"))
+        page.bring_to_front()
         sign_in(page)
         expect(page).to_have_url(conversation)
 

@@ -115,6 +115,7 @@ def test_an_archived_one_leaves_the_list_and_can_be_brought_back(chat: Chat, col
     column.choose(title, "Archive")
     expect(column.item(title)).to_have_count(0)
 
+    other.page.bring_to_front()
     other.page.goto("/archived/")
     archive = other.page.get_by_role("main")
     kept = archive.locator(".conversation").filter(has_text=title)

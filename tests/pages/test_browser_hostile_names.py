@@ -65,13 +65,16 @@ PATIENCE = 120_000
 """Milliseconds that a page may take on a busy machine."""
 
 
-@pytest.fixture
-def hostile_site(program: Clone, model: ScriptedModel, tmp_path: Path) -> Iterator[str]:
-    with threaded_model_server(model) as server, serving(program, tmp_path, server.base_url) as address:
+@pytest.fixture(scope="module")
+def hostile_site(
+    program: Clone, scripted_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    var = tmp_path_factory.mktemp("hostile")
+    with threaded_model_server(scripted_model) as server, serving(program, var, server.base_url) as address:
         script = MAKE.format(username=USERNAME, password=PASSWORD)
         made = program.run(
             *(".venv/bin/python", "manage.py", "shell", "-c", script),
-            VAR_DIR=str(tmp_path),
+            VAR_DIR=str(var),
             PYTHONPATH=str(Path(__file__).parents[2]),
         )
         assert made.returncode == 0, made.stderr
@@ -94,7 +97,7 @@ def kind(path: str) -> str:
 
 
 @pytest.fixture
-def page(browser: Browser, hostile_site: str) -> Iterator[Page]:
+def page(browser: Browser, hostile_site: str, model: ScriptedModel) -> Iterator[Page]:
     with browser.new_context(base_url=hostile_site) as context:
         context.set_default_timeout(PATIENCE)
         yield context.new_page()
@@ -143,7 +146,7 @@ def test_so_do_titles_that_come_live(page: Page, watch: Watch) -> None:
 def test_so_do_questions_about_them(page: Page, watch: Watch) -> None:
     """Whether to delete a conversation, a project, a file or a token."""
     page.goto("/projects/")
-    for path in {path for path in addresses(page) if kind(path) == "/projects/*/"}:
+    for path in dict.fromkeys(path for path in addresses(page) if kind(path) == "/projects/*/"):
         page.goto(f"{path}files/")
         if deletions := page.get_by_role("button", name="Delete").all():
             for deletion in (deletions[0], deletions[-1]):

@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from conversations.models import Conversation
+from tests.naming import about
 
 pytestmark = pytest.mark.django_db
 
@@ -51,9 +52,10 @@ def test_where_a_page_begins(admin: Client, address: str) -> None:
         "accounts/apitoken",
     ],
 )
-@pytest.mark.parametrize("parameter", ["q", "status", "model", "user", "id", "o", "p", "owner__id__exact"])
-def test_what_an_administrator_looks_for(admin: Client, model: str, parameter: str) -> None:
-    assert admin.get(f"/admin/{model}/", {parameter: "a\0b"}).status_code in (200, 302, 400)
+def test_what_an_administrator_looks_for(admin: Client, model: str) -> None:
+    for parameter in ("q", "status", "model", "user", "id", "o", "p", "owner__id__exact"):
+        with about(parameter):
+            assert admin.get(f"/admin/{model}/", {parameter: "a\0b"}).status_code in (200, 302, 400)
 
 
 @pytest.mark.parametrize("model", ["accounts/user", "conversations/project", "accounts/apitoken"])

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from conversations.llm.errors import LLMError
 from conversations.methods import METHODS
 from conversations.protocol import close_codes
 from conversations.runs.run_task import INTERNAL, INTERRUPTED
+
+from conversations.llm.errors import LLMError
 
 PROTOCOL = (Path(__file__).parent.parent.parent / "docs" / "protocol.md").read_text()
 NOT_YET = {"run.approve", "quota_exceeded"}

@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from conversations.markdown.rendering import render_markdown
 
 SOURCE = "~~gone~~ and www.example.com and a@example.com | x\n\n" * 20
 
 
+@pytest.mark.slow
 def test_what_is_rendered_at_once_comes_out_as_it_does_alone() -> None:
     alone = render_markdown(SOURCE)
     with ThreadPoolExecutor(8) as threads:

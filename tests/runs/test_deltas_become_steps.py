@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.llm.errors import TimedOutError
@@ -129,7 +129,6 @@ ends = st.sampled_from([Finish("stop"), Finish("length"), Finish("tool_calls"), 
 replies = st.tuples(st.lists(deltas, max_size=12), ends).map(lambda parts: [*parts[0], parts[1]])
 
 
-@settings(deadline=None)
 @given(st.lists(replies, min_size=1, max_size=4), st.integers(1, 4))
 def test_any_deltas_make_well_formed_events(script: list[Any], max_iterations: int) -> None:
     model = ScriptedModel(*script)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.llm.types import ChatMessage
@@ -33,7 +33,6 @@ def exchanges(sizes: list[int]) -> list[Exchange]:
     return [Exchange(n, (ChatMessage("user", "x" * 4 * size),)) for n, size in enumerate(sizes)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(-10, 400))
 def test_the_newest_that_fit_are_kept_and_the_last_always(sizes: list[int], budget: int) -> None:
     everything = exchanges(sizes)
@@ -45,7 +44,6 @@ def test_the_newest_that_fit_are_kept_and_the_last_always(sizes: list[int], budg
         assert kept == everything
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(0, 400))
 def test_at_least_half_of_what_would_fit_is_kept(sizes: list[int], budget: int) -> None:
     everything = exchanges(sizes)
@@ -53,7 +51,6 @@ def test_at_least_half_of_what_would_fit_is_kept(sizes: list[int], budget: int) 
     assert len(fit(everything, budget)) * 2 >= possible
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 60), min_size=2, max_size=120), st.integers(50, 400))
 def test_the_beginning_never_goes_back(sizes: list[int], budget: int) -> None:
     everything = exchanges(sizes)

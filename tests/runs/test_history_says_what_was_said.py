@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Preferences
@@ -162,7 +162,6 @@ def answers(draw: st.DrawFn) -> list[Step]:
     return steps[: draw(st.integers(0, len(steps)))] if draw(st.booleans()) else [*steps, text(draw(words), 4)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(answers(), max_size=8), st.integers(0, 400))
 def test_any_conversation_makes_a_history_that_the_strictest_server_takes(
     script: list[list[Step]], budget: int

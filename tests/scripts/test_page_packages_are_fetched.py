@@ -89,6 +89,7 @@ def test_a_start_without_network_goes_on_and_says_what_is_missing(ready: Clone, 
     assert log.read_text().count("\n") == 2, "the next start tries again"
 
 
+@pytest.mark.slow
 def test_without_npm_one_is_got_for_this_alone(
     ready: Clone, log: Path, path_without_npm: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

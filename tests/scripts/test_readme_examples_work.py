@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 import sys
 
+import pytest
+
 from tests.clone import PROJECT, Clone, read_until_ready
 
 README = (PROJECT / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_program_asks_and_prints_the_steps_of_the_answer(installed: Clone) -> None:
     found = re.search(r"```python\n(.+?)```", README, re.DOTALL)
     assert found

@@ -8,7 +8,11 @@ import stat
 import subprocess
 import urllib.request
 
+import pytest
+
 from tests.clone import Clone, read_until_ready
+
+pytestmark = pytest.mark.slow
 
 
 def interrupt(server: subprocess.Popen[str]) -> int:

@@ -59,6 +59,7 @@ def test_a_python_without_its_venv_module(clone: Clone, bare_path: Path) -> None
     )
 
 
+@pytest.mark.slow
 def test_packages_that_cannot_be_installed(clone: Clone) -> None:
     clone.install()
     (clone.folder / "requirements.txt").write_text("chatsite-has-no-such-package==1\n")

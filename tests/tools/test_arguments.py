@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.arguments import read_arguments
@@ -120,7 +120,6 @@ async def test_the_context_cannot_be_given_by_the_model(tell: Callable[..., Any]
     assert "context is unknown" in (await tell(whoami, {"context": {}}))["error"]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     with suppress(ToolError):

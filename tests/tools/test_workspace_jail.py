@@ -165,7 +165,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, max_size=6).map("/".join) | st.text(max_size=20))
 def test_whatever_the_path_nothing_outside_is_read_or_changed(root: Path, outside: Path, path: str) -> None:
     for name, target in (("link", outside), ("filelink", outside / "secret.txt")):
