@@ -227,9 +227,9 @@ class ModelRequest:
         return body
 
 
-async def settled(future: Future[None], within: float = 5) -> None:
-    """Awaits a future of the kit for so many seconds."""
-    async with asyncio.timeout(within):
+async def settled(future: Future[None]) -> None:
+    """Awaits a future of the kit for as long as a slow machine may need."""
+    async with asyncio.timeout(30):
         await asyncio.shield(asyncio.wrap_future(future))
 
 

@@ -36,12 +36,12 @@ class Neighbourhood:
 
     def __init__(self, redis: RedisServer) -> None:
         self.redis = redis
+        self.socket_timeout = SOCKET_TIMEOUT
 
-    @staticmethod
-    def settings(port: int) -> dict[str, Any]:
+    def settings(self, port: int) -> dict[str, Any]:
         """Of a process that reaches Redis by this port."""
         url = f"redis://127.0.0.1:{port}/0"
-        hosts = [{"address": url, "socket_timeout": SOCKET_TIMEOUT}]
+        hosts = [{"address": url, "socket_timeout": self.socket_timeout}]
         backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
         return {"REDIS_URL": url, "CHANNEL_LAYERS": {"default": {"BACKEND": backend, "CONFIG": {"hosts": hosts}}}}
 

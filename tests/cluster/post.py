@@ -45,7 +45,7 @@ class Layer(InMemoryChannelLayer):
         return [mail for mail in self.sent if mail["type"] == kind]
 
     async def until(self, kind: str, count: int = 1) -> Mail:
-        async with asyncio.timeout(5), self._news:
+        async with asyncio.timeout(30), self._news:
             await self._news.wait_for(lambda: len(self.of(kind)) >= count)
         return self.of(kind)[count - 1]
 

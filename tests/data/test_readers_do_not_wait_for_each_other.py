@@ -20,7 +20,7 @@ async def test_a_slow_reader_holds_up_no_other(readers: Readers) -> None:
     slow = asyncio.ensure_future(readers.run(released.wait, 10))
     try:
         for _ in range(5):
-            assert await asyncio.wait_for(readers.run(User.objects.count), 10) == 0
+            assert await asyncio.wait_for(readers.run(User.objects.count), 30) == 0
         assert not slow.done()
     finally:
         released.set()

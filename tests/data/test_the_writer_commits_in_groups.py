@@ -132,7 +132,7 @@ async def test_a_statement_that_can_never_succeed_is_not_repeated_for_ever(write
 
     waiting: list[asyncio.Future[Any]] = [writer.submit(add, "ada"), writer.submit(misspell), writer.submit(add, "eve")]
     hold.release()
-    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 10)
+    outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 30)
     assert isinstance(outcomes[1], DatabaseError)
     assert await names() == ["ada", "eve"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -73,10 +72,10 @@ async def test_a_long_lock_loses_nothing_and_changes_no_order(
 ) -> None:
     expected = [f"user{n}" for n in range(20)]
     waiting = [writer.submit(add, name) for name in expected[:10]]
-    assert await asyncio.to_thread(refused.wait, 10)
+    assert await asyncio.to_thread(refused.wait, 30)
     waiting += [writer.submit(add, name) for name in expected[10:]]
     lock.release()
-    assert await asyncio.wait_for(asyncio.gather(*waiting), 10) == expected
+    assert await asyncio.wait_for(asyncio.gather(*waiting), 30) == expected
     assert await names() == expected
 
 
@@ -85,10 +84,10 @@ async def test_whose_patience_ends_is_told_so_and_nothing_happens_later(lock: Lo
     impatient = writer.submit_with_timeout(0.1, add, "impatient")
     patient = writer.submit(add, "patient")
     with pytest.raises(DatabaseUnavailable):
-        await asyncio.wait_for(impatient, 10)
+        await asyncio.wait_for(impatient, 30)
     assert not patient.done()
     lock.release()
-    assert await asyncio.wait_for(patient, 10) == "patient"
+    assert await asyncio.wait_for(patient, 30) == "patient"
     assert await names() == ["patient"]
 
 
@@ -97,18 +96,18 @@ async def test_who_comes_while_others_wait_is_told_in_time_too(
     lock: Lock, writer: Writer, refused: threading.Event
 ) -> None:
     patient = writer.submit(add, "patient")
-    assert await asyncio.to_thread(refused.wait, 10)
+    assert await asyncio.to_thread(refused.wait, 30)
     with pytest.raises(DatabaseUnavailable):
-        await asyncio.wait_for(writer.submit_with_timeout(0.1, add, "impatient"), 10)
+        await asyncio.wait_for(writer.submit_with_timeout(0.1, add, "impatient"), 30)
     lock.release()
-    assert await asyncio.wait_for(patient, 10) == "patient"
+    assert await asyncio.wait_for(patient, 30) == "patient"
     assert await names() == ["patient"]
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_stop_waits_for_the_database_only_so_long(lock: Lock, writer: Writer) -> None:
     waiting = writer.submit(add, "ada")
-    await asyncio.wait_for(asyncio.to_thread(writer.stop, 0.1), 10)
+    await asyncio.wait_for(asyncio.to_thread(writer.stop, 0.1), 30)
     with pytest.raises(DatabaseUnavailable):
         await waiting
     lock.release()
@@ -117,8 +116,6 @@ async def test_a_stop_waits_for_the_database_only_so_long(lock: Lock, writer: Wr
 
 
 async def test_reading_does_not_wait_for_who_writes(lock: Lock, writer: Writer) -> None:
-    started = time.monotonic()
-    assert await names() == []
-    assert time.monotonic() - started < 1
+    assert await asyncio.wait_for(names(), 30) == []
     lock.release()
     await writer.submit(add, "ada")

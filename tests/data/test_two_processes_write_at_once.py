@@ -48,7 +48,7 @@ def both(writer: Writer, other_writer: Writer) -> Both[T]:
     """Carries two operations out in two transactions that have both begun before either does anything."""
 
     def carry_out(one: Callable[[], T], other: Callable[[], T]) -> asyncio.Future[list[T | BaseException]]:
-        begun = threading.Barrier(2, timeout=10)
+        begun = threading.Barrier(2, timeout=30)
         waiting = [
             writer.submit(lambda: (begun.wait(), one())[1]),
             other_writer.submit(lambda: (begun.wait(), other())[1]),
@@ -126,7 +126,7 @@ async def test_a_conversation_that_is_deleted_meanwhile_is_not_found(writer: Wri
 async def test_two_that_wait_for_each_other_both_come_to_their_end(writer: Writer, other_writer: Writer) -> None:
     names = ["ada", "eve"]
     await writer.submit(lambda: [a_user(name) for name in names])
-    begun = threading.Barrier(2, timeout=10)
+    begun = threading.Barrier(2, timeout=30)
     first_tries = {0: True, 1: True}
 
     def rename(first: int) -> None:
@@ -168,7 +168,7 @@ async def test_a_process_that_stops_amid_a_group_holds_nothing_for_long(
     await other_writer.submit(a_user)
     stopped = writer.submit(name_and_stop)
     assert await asyncio.to_thread(holds.wait, 10)
-    await asyncio.wait_for(other_writer.submit(lambda: User.objects.update(last_name="of the other")), 10)
+    await asyncio.wait_for(other_writer.submit(lambda: User.objects.update(last_name="of the other")), 30)
     assert not stopped.done()
     other_has_written.set()
     await stopped

@@ -29,7 +29,7 @@ class Dialogue:
     def __init__(self, client: ModelClient, endpoint: Endpoint, workspace: Path) -> None:
         self._client = client
         self._endpoint = endpoint
-        self._executor = ToolExecutor(TOOLS, ToolContext(user=ToolUser(1, "ada"), workspace=workspace), timeout=10)
+        self._executor = ToolExecutor(TOOLS, ToolContext(user=ToolUser(1, "ada"), workspace=workspace), timeout=30)
         self.messages: list[ChatMessage] = []
         self.calls: list[list[str]] = []
         self.results: list[str] = []

@@ -7,15 +7,37 @@ The token is in PING_TOKEN. It goes on until its input ends, and prints the seco
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from subprocess import PIPE
 
 from websockets.sync.client import connect
 
+from tests.faults.process import PROJECT
+
 REQUEST = '{"jsonrpc":"2.0","id":1,"method":"models.list"}'
 PAUSE = 0.02
+
+
+@asynccontextmanager
+async def pinging(url: str, token: str) -> AsyncIterator[list[float]]:
+    """Runs this module meanwhile. The list has the seconds of each answer once the block is left."""
+    times: list[float] = []
+    command = [sys.executable, "-m", "tests.faults.ping", url]
+    environment = os.environ | {"PING_TOKEN": token}
+    process = await asyncio.create_subprocess_exec(*command, cwd=PROJECT, env=environment, stdin=PIPE, stdout=PIPE)
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline(), "it is connected"
+        yield times
+    finally:
+        output, _ = await process.communicate(b"")
+        times += map(float, output.split())
 
 
 def main(url: str) -> None:

@@ -15,7 +15,7 @@ from tests.faults.deployment import Deployment
 from tests.faults.points import FINAL, Point, Script
 from tests.faults.process import ServerProcess
 from tests.faults.stored import Entry
-from tests.faults.waiting import slowness, until
+from tests.faults.waiting import LONG_LEASE, until
 from tests.faults.watcher import Watcher
 from tests.modelserver import model_server
 
@@ -73,8 +73,6 @@ class Aftermath:
     stories: dict[Point, Story] = field(default_factory=dict)
     written: Counter[str] = field(default_factory=Counter)
     """The files that tools have written, and how often each."""
-    slowness: float = 1.0
-    """Of the machine, then."""
 
 
 def once(do: Callable[[str], Aftermath]) -> Callable[[str], Aftermath]:
@@ -96,7 +94,11 @@ def once(do: Callable[[str], Aftermath]) -> Callable[[str], Aftermath]:
 async def kill_all_at_once(deployment: Deployment, points: Sequence[Point], *, watched: bool) -> Aftermath:
     """One run for each point, all in a server that is killed when every one is there."""
     script = Script({point.name: point.replies for point in points})
-    async with model_server(script) as model, deployment.server(model) as server, asyncio.timeout(LONGEST):
+    async with (
+        model_server(script) as model,
+        deployment.server(model, **LONG_LEASE) as server,
+        asyncio.timeout(LONGEST),
+    ):
         act = Act(deployment, server, script)
         await server.start()
         sent = await act.ask_all(points)
@@ -115,7 +117,11 @@ async def kill_all_at_once(deployment: Deployment, points: Sequence[Point], *, w
 async def kill_one_by_one(deployment: Deployment, points: Sequence[Point]) -> Aftermath:
     """A server that is killed and started again for each point, with a client connected."""
     script = Script({point.name: point.replies for point in points})
-    async with model_server(script) as model, deployment.server(model) as server, asyncio.timeout(LONGEST):
+    async with (
+        model_server(script) as model,
+        deployment.server(model, **LONG_LEASE) as server,
+        asyncio.timeout(LONGEST),
+    ):
         act = Act(deployment, server, script)
         await server.start()
         for point in points:
@@ -260,4 +266,4 @@ class Act:
 
     def aftermath(self) -> Aftermath:
         written = (self._server.var_dir / "effects").read_text().split()
-        return Aftermath(self._stories, Counter(written), slowness())
+        return Aftermath(self._stories, Counter(written))

@@ -12,6 +12,7 @@ from tests.faults.deployment import Deployment
 from tests.faults.points import FINAL, Script
 from tests.faults.process import ServerProcess
 from tests.faults.stored import StoredRun
+from tests.faults.waiting import LONG_LEASE, SOON
 from tests.modelserver import Gate, answer, done, finish, hang, model_server, text, usage, wait_for
 
 pytestmark = pytest.mark.faults
@@ -34,7 +35,10 @@ async def test_an_answer_within_the_grace_is_complete_and_a_longer_one_goes_on_w
     gate = Gate()
     short = [text("It is "), wait_for(gate), text("short"), finish(), usage(), done()]
     script = Script({"Short": [short], "Long": [[text("It is "), hang()], answer("It is long")]})
-    async with model_server(script) as model, deployment.server(model, SHUTDOWN_GRACE=f"{GRACE}") as server:
+    async with (
+        model_server(script) as model,
+        deployment.server(model, SHUTDOWN_GRACE=f"{GRACE}", **LONG_LEASE) as server,
+    ):
         await server.start()
         async with deployment.client(server) as ada:
             sent = {name: await ada.call("message.send", text=name) for name in ("Short", "Long")}
@@ -55,13 +59,13 @@ async def test_an_answer_within_the_grace_is_complete_and_a_longer_one_goes_on_w
             assert [step["content"] for step in ada.steps(short_run)] == ["It is short"]
             assert [step["content"] for step in ada.steps(long_run)] == ["It is "]
         assert await server.ended() == 0
-        assert GRACE <= time.monotonic() - told_at < GRACE + 2
+        assert GRACE <= time.monotonic() - told_at < GRACE + SOON
         assert deployment.stored.runs()[long_run] == StoredRun("running", None, 1)
         restarted_at = await server.start()
         await watcher.ended()
         assert watcher.codes[0] == 4012
         assert [step["content"] for step in watcher.steps] == ["It is long"]
-        assert watcher.ended_at - restarted_at < 1
+        assert watcher.ended_at - restarted_at < SOON
         ledger = [(entry.attempt, entry.iteration, entry.estimated) for entry in deployment.stored.ledger(long_run)]
         assert ledger == [(1, 1, True), (2, 1, False)]
 
@@ -81,7 +85,7 @@ async def test_told_twice_it_ends_at_once_and_still_loses_nothing(deployment: De
             told_at = time.monotonic()
             await ada.closed()
         await server.ended()
-        assert time.monotonic() - told_at < 2
+        assert time.monotonic() - told_at < SOON
         await server.start()
         await watcher.ended()
     assert [step["content"] for step in watcher.steps] == [FINAL]

@@ -50,8 +50,8 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
     )
     async with (
         model_server(script) as model,
-        cluster.server(model) as one,
-        cluster.server(model) as two,
+        cluster.server(model, RUN_HEARTBEAT="6") as one,
+        cluster.server(model, RUN_HEARTBEAT="6") as two,
     ):
         await asyncio.gather(one.start(), two.start())
         async with cluster.client(one) as here, cluster.client(two) as there:

@@ -47,7 +47,7 @@ async def test_a_changed_file_hands_the_answers_over_and_the_next_start_goes_on(
             await until(lambda: "Watching for file changes" in server.log, "files are watched")
             touch(watched)
             assert await ada.closed() == 4012
-        await settled(model.arrival(2), 30)
+        await settled(model.arrival(2))
         await watcher.ended()
         assert [step["content"] for step in watcher.steps] == ["Here is all"]
         run = deployment.stored.runs()[sent["run_id"]]

@@ -18,7 +18,7 @@ CUT = [text("An "), hang()]
 async def test_killed_and_then_stopped_none_is_lost_none_is_doubled_and_none_stays_live(deployment: Deployment) -> None:
     script = Script({question: [CUT, CUT, answer(f"An answer to {question}")] for question in QUESTIONS})
     stored = deployment.stored
-    async with model_server(script) as model, deployment.server(model) as server, asyncio.timeout(60):
+    async with model_server(script) as model, deployment.server(model) as server, asyncio.timeout(300):
         await server.start()
         async with deployment.client(server) as ada:
             sent = [await ada.call("message.send", text=question) for question in QUESTIONS]

@@ -7,8 +7,9 @@ from collections.abc import Callable
 PATIENCE = 120.0
 """Seconds after which something that should have happened counts as missing."""
 POLL = 0.01
-SAMPLE = 0.5
-"""Seconds of work: so much that other programs have their turn meanwhile."""
+SOON = 20.0
+"""Seconds, on however slow a machine. What happens only when a lease of LONG_LEASE has ended takes longer."""
+LONG_LEASE = {"RUN_HEARTBEAT": "60"}
 
 
 async def until(holds: Callable[[], bool], what: str) -> None:
@@ -17,11 +18,3 @@ async def until(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"this did not come about: {what}"
         await asyncio.sleep(POLL)
-
-
-def slowness() -> float:
-    """Seconds that pass here for one of work: more than one while other programs take the processors, too."""
-    began, worked = time.perf_counter(), time.process_time()
-    while time.process_time() < worked + SAMPLE:
-        pass
-    return max(1.0, (time.perf_counter() - began) / SAMPLE)

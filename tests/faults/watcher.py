@@ -12,8 +12,8 @@ import websockets
 from tests.client import CallError, Client, connected
 from tests.faults.process import ServerProcess
 
-FIRST_PAUSE, MAX_RETRY_PAUSE = 0.02, 0.2
-LONGEST_SILENCE = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
+LONGEST_SILENCE = 120.0
 """Seconds for which it waits for the next word of a run."""
 
 
@@ -58,7 +58,7 @@ class Watcher:
                     await self._watch(client)
                     pause = FIRST_PAUSE
             except (OSError, websockets.InvalidMessage):
-                pause = min(2 * pause, MAX_RETRY_PAUSE)
+                pause = min(2 * pause, LONGEST_PAUSE)
             if not self.end:
                 await asyncio.sleep(pause)
 

@@ -11,7 +11,7 @@ from conversations.llm.types import Finish, TextDelta, TimeLimits
 from tests.llm.asking import QUESTION, ask, endpoint
 from tests.modelserver import Gate, Part, finish, hang, head, model_server, pause, raw, settled, text, wait_for
 
-LONG = TimeLimits(connect=5, first_token=5, idle=5, total=5)
+LONG = TimeLimits(connect=60, first_token=60, idle=60, total=60)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ async def test_the_call_ends_with_timeout_and_the_connection_is_closed(
     async with model_server(reply) as server:
         started = asyncio.get_running_loop().time()
         _, error = await ask(client, endpoint(server, limits=limits, retries=2))
-        assert asyncio.get_running_loop().time() - started < 1
+        assert asyncio.get_running_loop().time() - started < 30
         assert error is not None
         assert (error.code, error.content, error.retryable) == ("timeout", "LLM request timed out", True)
         await settled(server.requests[0].abandoned)
@@ -53,9 +53,9 @@ async def test_an_answer_head_without_a_body_counts_as_no_first_byte(client: Mod
 
 
 async def test_a_slow_but_steady_answer_is_not_silent(client: ModelClient) -> None:
-    steady = [part for _ in range(15) for part in (text("x"), pause(0.02))]
+    steady = [part for _ in range(15) for part in (text("x"), pause(0.1))]
     async with model_server([*steady, finish()]) as server:
-        deltas, error = await ask(client, endpoint(server, limits=replace(LONG, idle=0.2)))
+        deltas, error = await ask(client, endpoint(server, limits=replace(LONG, idle=1)))
     assert (deltas, error) == ([TextDelta("x" * 15), Finish("stop")], None)
 
 
@@ -63,11 +63,11 @@ async def test_time_that_the_reader_takes_is_not_silence_of_the_server(client: M
     first, second = Gate(), Gate()
     reply = [text("H"), wait_for(first), text("el"), wait_for(second), text("lo"), finish()]
     async with model_server(reply) as server:
-        deltas = client.stream(endpoint(server, limits=replace(LONG, idle=0.1)), QUESTION)
+        deltas = client.stream(endpoint(server, limits=replace(LONG, idle=0.5)), QUESTION)
         assert await anext(deltas) == TextDelta("H")
         first.open()
         assert await anext(deltas) == TextDelta("el")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         second.open()
         assert [delta async for delta in deltas] == [TextDelta("lo"), Finish("stop")]
 

@@ -26,7 +26,7 @@ from tests.modelserver import (
 
 def post(base_url: str, body: object = None) -> tuple[int, bytes]:
     address = urlsplit(base_url)
-    connection = HTTPConnection(str(address.hostname), address.port, timeout=5)
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
     try:
         connection.request("POST", f"{address.path}/chat/completions", json.dumps(body or {}))
         response = connection.getresponse()
@@ -62,7 +62,7 @@ def test_a_gate_holds_the_reply_until_it_is_opened() -> None:
     gate = Gate()
     with threaded_model_server([text("a"), wait_for(gate), text("b")]) as server:
         address = urlsplit(server.base_url)
-        connection = HTTPConnection(str(address.hostname), address.port, timeout=5)
+        connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
         connection.request("POST", "/v1/chat/completions", "{}")
         response = connection.getresponse()
         assert response.read(len(body_of([text("a")]))) == body_of([text("a")])

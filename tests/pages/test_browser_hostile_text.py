@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.hostile import HOSTILE, every_input
 from tests.modelserver import Part, Reply, calls, done, finish, pause, text, thinking, tool_arguments, tool_call, usage
-from tests.pages.browsing import Chat, ScriptedModel
+from tests.pages.browsing import Chat, ScriptedModel, wait_until
 from tests.pages.intrusion import Watch
 
 pytestmark = pytest.mark.requires_node  # live texts are formatted by what npm brings
@@ -102,7 +102,9 @@ def test_what_gets_through_is_noticed(chat: Chat, page: Page, watch: Watch) -> N
         """place => place.insertAdjacentHTML("beforeend",
         '<img src=data: onerror=alert(1)><img src=https://example.com/x.png><a href=javascript:alert(2)>x</a>')"""
     )
-    page.wait_for_timeout(200)
+    wait_until(
+        page, lambda: watch.ran or sum("violates the policy" in complaint for complaint in watch.complaints) == 2
+    )
     assert len(watch.intruders()) == 4
     assert watch.complaints
     policy_is_kept = any("violates the policy: script-src" in complaint for complaint in watch.complaints)

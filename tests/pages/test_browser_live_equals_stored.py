@@ -34,7 +34,7 @@ def shape(chat: Chat) -> str:
     return str(chat.answer.evaluate(SHAPE))
 
 
-def until(happened: Callable[[], object], within: float = 5) -> None:
+def until(happened: Callable[[], object], within: float = 30) -> None:
     end = time.monotonic() + within
     while not happened():
         assert time.monotonic() < end

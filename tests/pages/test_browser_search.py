@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.pages.browsing import Chat, Wire
+from tests.pages.browsing import Chat, Wire, wait_until
 from tests.pages.column import Column, begin
 
 
@@ -99,8 +99,9 @@ def test_what_was_asked_for_before_one_typed_is_not_what_enter_opens(
     page.goto("/")
     begin(chat)
     wire.hold_answers_to("conversation.list")
+    wire.sent.clear()
     page.keyboard.press("Control+k")
-    page.wait_for_timeout(200)
+    wait_until(page, lambda: any(request["method"] == "conversation.list" for request in wire.sent))
     field.fill(title)
     wire.release()
     field.press("Enter")

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from conversations.methods import METHODS
-from conversations.protocol import close_codes
-from conversations.runs.run_task import INTERNAL, INTERRUPTED
-
 from conversations.llm.errors import LLMError
+from conversations.runner.run_task import INTERNAL, INTERRUPTED
+from conversations.websocket.methods import METHODS
+from conversations.websocket.protocol import close_codes
 
 PROTOCOL = (Path(__file__).parent.parent.parent / "docs" / "protocol.md").read_text()
 NOT_YET = {"run.approve", "quota_exceeded"}

@@ -29,7 +29,7 @@ async def take_all(client: Client, run_id: str) -> None:
         return any(end["run_id"] == run_id for end in client.of("done") + client.of("error"))
 
     acknowledged = -1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not ended():
             if client.taken > acknowledged:
                 acknowledged = client.taken

@@ -159,6 +159,6 @@ async def test_a_step_that_is_read_at_the_very_end_of_its_run_is_whole(monkeypat
 
 async def has_begun_to_be_stored(message_id: str) -> None:
     """Waits until there is something of the answer in the database."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await Step.objects.filter(message_id=message_id).aexists():
             await asyncio.sleep(0.02)

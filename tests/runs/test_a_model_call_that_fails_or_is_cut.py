@@ -111,7 +111,7 @@ async def test_an_answer_without_a_word_has_no_first_token() -> None:
 
 async def cancelled_once(reached: asyncio.Event, run: AsyncGenerator[RunEvent, None]) -> None:
     task = asyncio.create_task(events_of(run))
-    await asyncio.wait_for(reached.wait(), 10)
+    await asyncio.wait_for(reached.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

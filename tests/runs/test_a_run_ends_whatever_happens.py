@@ -194,7 +194,7 @@ async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other
     task, ended = await run_task(dependencies)
     task.start()
     task.cancel()
-    assert await asyncio.wait_for(ended, 5) is not None
+    assert await asyncio.wait_for(ended, 30) is not None
     await task.wait()
     assert task.live.outcome is not None
     assert task.live.outcome.status == (await Run.objects.aget()).status == "cancelled"
@@ -208,6 +208,6 @@ async def test_of_two_reasons_to_stop_the_first_counts(dependencies: RunDependen
     task.cancel()
     task.stop(INTERRUPTED)
     task.cancel()
-    await asyncio.wait_for(ended, 10)
+    await asyncio.wait_for(ended, 30)
     await task.wait()
     assert (await Run.objects.aget()).status == "cancelled"

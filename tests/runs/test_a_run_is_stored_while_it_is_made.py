@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Rows tell nobody when they change: they are looked at again and again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await condition():
             await asyncio.sleep(0.01)
 

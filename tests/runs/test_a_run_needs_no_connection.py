@@ -95,4 +95,4 @@ async def test_an_ended_run_leaves_nothing_in_memory() -> None:
         for tab in (ada, second_tab):
             await tab.ended(sent["run_id"])
         assert site.runner.live_run(sent["conversation_id"]) is None
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(gone.wait(), 30)

@@ -8,6 +8,8 @@ import pytest
 from tools.arithmetic import evaluate, shown
 from tools.types import ToolError
 
+SECONDS_AT_MOST = 2.0
+"""Of the processor: each takes less than a tenth of a second, and without the bounds far longer than this."""
 HOSTILE = [
     "9**9**9",
     "9" * 3000 + "**" + "9" * 900,
@@ -68,7 +70,7 @@ def test_no_expression_takes_long_or_much(expression: str) -> None:
         except ToolError:
             return
 
-    assert min(seconds(attempt) for _ in range(3)) < 0.1
+    assert seconds(attempt) < SECONDS_AT_MOST
     tracemalloc.start()
     try:
         attempt()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from tools.threads import ToolThreads
 from tools.types import ToolCall, ToolStarted
 
 
-async def cancel_once_started(running: Any, *asked: ToolCall) -> float:
-    """Starts the batch, cancels it when its first call begins; returns the seconds that cancelling took."""
+async def cancel_once_started(running: Any, *asked: ToolCall) -> None:
+    """Starts the batch, cancels it when its first call begins, and returns when that is over."""
     started = asyncio.Event()
 
     async def consume() -> None:
@@ -22,12 +21,10 @@ async def cancel_once_started(running: Any, *asked: ToolCall) -> float:
                 started.set()
 
     task = asyncio.create_task(consume())
-    await asyncio.wait_for(started.wait(), 5)
-    begin = time.perf_counter()
+    await asyncio.wait_for(started.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    return time.perf_counter() - begin
 
 
 async def test_a_thread_is_not_waited_for(executor: Any) -> None:
@@ -37,9 +34,9 @@ async def test_a_thread_is_not_waited_for(executor: Any) -> None:
     @tool(read_only=True)
     def hang() -> None:
         """Hang."""
-        release.wait(30)
+        release.wait()
 
-    assert await cancel_once_started(executor(hang, threads=threads), ToolCall("a", "hang", "")) < 0.5
+    await cancel_once_started(executor(hang, threads=threads), ToolCall("a", "hang", ""))
     assert threads.hung == 1
     release.set()
 
@@ -57,7 +54,7 @@ async def test_an_asynchronous_tool_cleans_up_before_the_cancellation_is_over(ex
             cleaned.append(name)
 
     asked = [ToolCall(name, "wait", f'{{"name": "{name}"}}') for name in "ab"]
-    assert await cancel_once_started(executor(wait), *asked) < 0.5
+    await cancel_once_started(executor(wait), *asked)
     assert sorted(cleaned) == ["a", "b"]
 
 

@@ -170,7 +170,7 @@ async def test_the_time_it_took_is_told(executor: Any, batch: Any) -> None:
         return "done"
 
     ran = await batch(executor(work), ("work", {}))
-    assert 0.02 <= ran.results[0].execution_time < 5
+    assert 0.02 <= ran.results[0].execution_time < 30
     assert ran.told[0]["execution_time"] == ran.results[0].execution_time
 
 

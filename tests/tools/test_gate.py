@@ -120,4 +120,4 @@ async def test_a_decision_that_is_cancelled_does_not_leave_the_batch_waiting(exe
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(batch(executor(read, gate=gate), ("read", {})), 5)
+        await asyncio.wait_for(batch(executor(read, gate=gate), ("read", {})), 30)

@@ -124,7 +124,7 @@ async def test_many_calls_cost_time_in_proportion(executor: Any, batch: Any) -> 
 
 
 async def test_synchronous_reads_run_side_by_side_too(executor: Any, batch: Any) -> None:
-    together = threading.Barrier(4, timeout=5)
+    together = threading.Barrier(4, timeout=30)
 
     @tool(read_only=True)
     def meet(number: int) -> int:
