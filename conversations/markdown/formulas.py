@@ -1,8 +1,8 @@
-r"""TeX formulas in Markdown, kept exactly as they are written: `$..$`, `$$..$$`, `\(..\)` and `\[..\]`.
+r"""A markdown-it plugin that keeps TeX formulas verbatim: `$..$`, `$$..$$`, `\(..\)` and `\[..\]`.
 
-What is between the marks is no Markdown. `$$` and `\[` at the start of a line begin a block, whose end is the end of a
-line before the next blank one. An amount of money is no formula: `$..$` has no space just inside of it, and no letter
-or digit just outside.
+The text between the delimiters is not parsed as Markdown. `$$` or `\[` at the start of a line opens a block, which must
+be closed at the end of a line before the next blank line. To keep amounts of money out, `$..$` must not have a space
+just inside its delimiters, nor a letter or digit just outside.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-_BLOCK_MARKS = {"$$": "$$", "\\[": "\\]"}
+_BLOCK_DELIMITERS = {"$$": "$$", "\\[": "\\]"}
 _INLINE = re.compile(
     r"""
     \$\$ (?:[^\\$]|\\.)+ \$\$
@@ -31,32 +31,34 @@ _INLINE = re.compile(
 
 
 def formulas_plugin(parser: MarkdownIt) -> None:
-    """Adds the tokens math_inline and math_block, whose content is the source with its marks; they are rendered as a
-    span and a div of the class math."""
-    parser.inline.ruler.before("escape", "math_inline", _inline_formula)
-    interrupted = ["paragraph", "reference", "blockquote", "list"]
-    parser.block.ruler.before("fence", "math_block", _formula_block, {"alt": interrupted})
+    """Adds math_inline and math_block tokens, whose content is the source including its delimiters.
+
+    They are rendered as a span and a div with the class `math`.
+    """
+    parser.inline.ruler.before("escape", "math_inline", _parse_inline_formula)
+    interruptible = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("fence", "math_block", _parse_formula_block, {"alt": interruptible})
     parser.add_render_rule("math_inline", _render_inline)
     parser.add_render_rule("math_block", _render_block)
 
 
-def _inline_formula(state: StateInline, silent: bool) -> bool:
+def _parse_inline_formula(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "$\\":
         return False
-    found = _INLINE.match(state.src, state.pos, state.posMax)
-    if found is None:
+    match = _INLINE.match(state.src, state.pos, state.posMax)
+    if match is None:
         return False
     if not silent:
-        state.push("math_inline", "span", 0).content = found.group()
-    state.pos = found.end()
+        state.push("math_inline", "span", 0).content = match.group()
+    state.pos = match.end()
     return True
 
 
-def _formula_block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-    opening = _text_of_line(state, start_line)[:2]
-    if opening not in _BLOCK_MARKS or state.is_code_block(start_line):
+def _parse_formula_block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    opening = _line_text(state, start_line)[:2]
+    if opening not in _BLOCK_DELIMITERS or state.is_code_block(start_line):
         return False
-    end = _line_after_formula(state, start_line, end_line, opening)
+    end = _find_end_of_block(state, start_line, end_line, opening)
     if end is None:
         return False
     if not silent:
@@ -67,23 +69,27 @@ def _formula_block(state: StateBlock, start_line: int, end_line: int, silent: bo
     return True
 
 
-def _line_after_formula(state: StateBlock, start_line: int, end_line: int, opening: str) -> int | None:
-    """None if the formula is not closed, is closed within a line, or another begins in it."""
-    closing = _BLOCK_MARKS[opening]
-    text = _text_of_line(state, start_line).rstrip()[len(opening) :]
+def _find_end_of_block(state: StateBlock, start_line: int, end_line: int, opening: str) -> int | None:
+    """Returns the number of the line after the formula.
+
+    Returns None if the formula is empty or not closed, if it is closed in the middle of a line, or if another one opens
+    inside it.
+    """
+    closing = _BLOCK_DELIMITERS[opening]
+    text = _line_text(state, start_line).rstrip()[len(opening) :]
     line = start_line
     while closing not in text:
         line += 1
         if line >= end_line or state.isEmpty(line) or state.sCount[line] < state.blkIndent:
             return None
-        text = _text_of_line(state, line).rstrip()
+        text = _line_text(state, line).rstrip()
         if opening != closing and opening in text:
             return None
     is_empty = line == start_line and text == closing
     return None if is_empty or text.index(closing) + len(closing) < len(text) else line + 1
 
 
-def _text_of_line(state: StateBlock, line: int) -> str:
+def _line_text(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 

@@ -1,4 +1,4 @@
-"""Markdown, as a model writes it, to HTML that is safe to show."""
+"""Renders a model's Markdown as safe HTML."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 
 import nh3
 
-from conversations.markdown.parser import BeyondBounds, code_block, make_parser
+from conversations.markdown.parser import LimitExceeded, code_block, create_parser
 
 MAX_SOURCE = 200_000
-"""Characters of Markdown that are formatted. What is over this, or over the parser's bounds, is shown as its source."""
+"""Characters. A longer text, or one that exceeds the parser's limits, is shown as its source."""
 
 LINK_SCHEMES = {"http", "https", "mailto"}
 
@@ -20,33 +20,30 @@ _ALIGNMENTS = {"left", "center", "right"}
 
 
 def render_markdown(text: str) -> str:
-    """Safe HTML of a text in CommonMark with tables, strikethrough, task lists, footnotes, bare links and formulas.
+    """Returns safe HTML for CommonMark with tables, strikethrough, task lists, footnotes, bare links and formulas.
 
-    Raw HTML in the source is shown as the text it is (but `<br>` breaks the line, as models write it in tables);
-    an image becomes a link of the class `image` to it, so that nothing is loaded from another host by itself; links go
-    to http, https and mailto only and open in a new tab; a formula is its source, in an element of the class `math`.
-    Takes some milliseconds per thousand characters and two seconds at most, with the interpreter's lock: call it in a
-    thread, and keep the result.
+    Raw HTML is escaped, except for `<br>`. An image becomes a link with the class `image`, so that the page loads
+    nothing from another host by itself. Links open in a new tab and have the scheme http, https or mailto. A formula is
+    its TeX source in an element with the class `math`.
+
+    Takes a few milliseconds per thousand characters and at most two seconds, holding the GIL: call it in a thread, and
+    store the result.
     """
     text = text.encode(errors="replace").decode()
     if len(text) > MAX_SOURCE:
-        return _render_source(text)
+        return code_block(text)
     try:
-        rendered = _parser.render(text, {"docId": hashlib.sha256(text.encode()).hexdigest()[:8]})
-    except BeyondBounds:
-        return _render_source(text)
-    return _cleaner.clean(rendered)
+        html = _parser.render(text, {"docId": hashlib.sha256(text.encode()).hexdigest()[:8]})
+    except LimitExceeded:
+        return code_block(text)
+    return _cleaner.clean(html)
 
 
-def _keep_footnote_anchor(address: str) -> str | None:
-    return address if address.startswith(("#fn-", "#fnref-")) else None
+def _keep_footnote_anchor(url: str) -> str | None:
+    return url if url.startswith(("#fn-", "#fnref-")) else None
 
 
-def _render_source(text: str) -> str:
-    return code_block(text)
-
-
-_parser = make_parser()
+_parser = create_parser()
 _cleaner = nh3.Cleaner(
     tags=_BLOCKS | _TABLES | _INLINES,
     clean_content_tags=set(),
