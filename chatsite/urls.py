@@ -14,7 +14,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
     return redirect(static("conversations/favicon.svg"))
 
 
-handler500 = "conversations.web.errors.server_error"
+handler500 = "conversations.web.views.errors.server_error"
 urlpatterns = [
     path("admin/login/", sign_in_to_admin),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""What the chat's templates say. The script says the same of live steps (steps.js, strings.js)."""
+"""Tags and filters for the templates around the messages."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ register = template.Library()
 
 
 @register.simple_tag
-def words() -> Mapping[str, str]:
-    return _words_in(get_language())
+def strings() -> Mapping[str, str]:
+    """Returns the texts that templates and scripts share, in the active language."""
+    return _strings_in(get_language())
 
 
 @functools.cache
-def _words_in(language: str | None) -> Mapping[str, str]:
-    """Of the active language: a page says them hundreds of times."""
+def _strings_in(_language: str | None) -> Mapping[str, str]:
+    # Cached because a page uses the tag hundreds of times
     return {name: str(text) for name, text in STRINGS.items()}
 
 
@@ -30,7 +31,7 @@ register.simple_tag(icon)
 
 @register.filter
 def token_size(tokens: int) -> str:
-    """A context window as its makers call it: `8K`, `128K` (131,072 as well as 128,000), `1M`."""
+    """Formats a context window as vendors do: `8K`, `128K` (for 131,072 as well as 128,000), `1M`."""
     unit = 1024 if tokens % 1024 == 0 else 1000
     thousands = tokens / unit
     return f"{thousands:.0f}K" if thousands < unit else f"{thousands / unit:.3g}M"

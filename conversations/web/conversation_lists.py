@@ -1,8 +1,7 @@
-"""Lists of a person's conversations under headings of time, a page at a time."""
+"""Lists of a person's conversations, grouped by period, one page at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -20,7 +19,7 @@ from conversations.web.strings import STRINGS
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Conversations under one heading; each has `live_run_id`."""
+    """Conversations under one heading. Each has `live_run_id`."""
 
     label: str
     conversations: list[Conversation]
@@ -28,31 +27,33 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class ConversationList:
-    """`next_page` is the address of what follows, without a page around it; None at the end."""
+    """`next_page` is the URL of the fragment that follows, None at the end."""
 
     periods: list[Period]
     next_page: str | None
 
 
-def load_sidebar(user: User, before: str | None = None) -> ConversationList:
-    """Of those that are not archived, the pinned ones first. One query. Raises BadCursor."""
-    listing = list_pinned_first(user_id=user.pk, cursor=before)
-    return _shown(listing, lambda one, now: str(STRINGS["pinned"]) if one.pinned else period_of(one.updated_at, now))
+def load_sidebar_conversations(user: User, before: str | None = None) -> ConversationList:
+    """Loads the conversations that are not archived, pinned ones first, in one query. Raises BadCursor."""
+    return _group_by_period(list_pinned_first(user_id=user.pk, cursor=before), separate_pinned=True)
 
 
-def load_project(user: User, project_id: UUID, before: str | None = None) -> ConversationList:
-    """One query. Raises BadCursor."""
+def load_project_conversations(user: User, project_id: UUID, before: str | None = None) -> ConversationList:
+    """Loads the project's conversations that are not archived, in one query. Raises BadCursor."""
     listing = list_conversations(user_id=user.pk, project_id=project_id, cursor=before)
-    return _shown(listing, _period, project=str(project_id))
+    return _group_by_period(listing, project=str(project_id))
 
 
-def load_archived(user: User, before: str | None = None) -> ConversationList:
-    """One query. Raises BadCursor."""
-    return _shown(list_conversations(user_id=user.pk, archived=True, cursor=before), _period, archived="1")
+def load_archived_conversations(user: User, before: str | None = None) -> ConversationList:
+    """Loads the archived conversations, in one query. Raises BadCursor."""
+    return _group_by_period(list_conversations(user_id=user.pk, archived=True, cursor=before), archived="1")
 
 
-def period_of(moment: datetime, now: datetime) -> str:
-    """The heading for a moment; `now` is in the reader's zone. conversation-list.js says the same for the browser's."""
+def period_label(moment: datetime, now: datetime) -> str:
+    """Returns the heading for a moment: a day, the week or the month, in the time zone of `now`.
+
+    dates.js computes the same for the browser's time zone.
+    """
     local = moment.astimezone(now.tzinfo)
     days = (now.date() - local.date()).days
     if days <= 0:
@@ -64,17 +65,19 @@ def period_of(moment: datetime, now: datetime) -> str:
     return formats.date_format(local, "YEAR_MONTH_FORMAT")
 
 
-def _period(conversation: Conversation, now: datetime) -> str:
-    return period_of(conversation.updated_at, now)
-
-
-def _shown(
-    listing: Listing[Conversation], label: Callable[[Conversation, datetime], str], **which: str
+def _group_by_period(
+    listing: Listing[Conversation], *, separate_pinned: bool = False, **query: str
 ) -> ConversationList:
+    """`query` holds the parameters that select the list in `next_page`."""
     now = timezone.localtime()
-    by_label = groupby(listing.rows, lambda conversation: label(conversation, now))
-    periods = [Period(heading, list(group)) for heading, group in by_label]
+
+    def label(conversation: Conversation) -> str:
+        if separate_pinned and conversation.pinned:
+            return str(STRINGS["pinned"])
+        return period_label(conversation.updated_at, now)
+
+    periods = [Period(heading, list(group)) for heading, group in groupby(listing.rows, label)]
     if listing.next_cursor is None:
         return ConversationList(periods, None)
-    query = urlencode({**which, "before": listing.next_cursor})
-    return ConversationList(periods, f"{reverse('conversations:conversations')}?{query}")
+    parameters = urlencode({**query, "before": listing.next_cursor})
+    return ConversationList(periods, f"{reverse('conversations:conversations')}?{parameters}")

@@ -1,4 +1,4 @@
-"""What is said of an answer and its steps, for the templates. The script says the same of live ones (strings.js)."""
+"""Formats what the templates show of an answer and its steps. strings.js formats live steps in the same way."""
 
 from __future__ import annotations
 
@@ -13,139 +13,138 @@ from conversations.llm.errors import NoToolsError
 from conversations.models import Run, Step
 from conversations.web.strings import STRINGS
 
-SUMMARY_LENGTH = 200
-SHOWN_LENGTH = 20_000
-"""Characters of a call's arguments or of its result that a page shows at first."""
+MAX_SUMMARY_LENGTH = 200
+MAX_PREVIEW_LENGTH = 20_000
+"""Characters of a call's arguments or result that a page shows until the reader asks for all of it."""
+_MAX_ESCAPE_LENGTH = len("\\u1234")
 
 
 def duration(seconds: float) -> str:
-    """In the unit that a person would use: `12 ms`, `3.4 s`, `75 s` as `1 min 15 s`."""
+    """Formats a duration in the natural unit: `12 ms`, `3.4 s`, `15 s`, `1 min 15 s`."""
     if seconds < 1:
-        return str(STRINGS["milliseconds"]).replace("{n}", str(max(1, _round(seconds * 1000))))
+        return str(STRINGS["milliseconds"]).replace("{n}", str(max(1, _round_half_up(seconds * 1000))))
     if seconds < 10:
-        return str(STRINGS["seconds"]).replace("{n}", number_format(f"{_round(seconds * 10) / 10:g}"))
-    return whole_seconds(seconds)
+        return str(STRINGS["seconds"]).replace("{n}", number_format(f"{_round_half_up(seconds * 10) / 10:g}"))
+    return rounded_duration(seconds)
 
 
-def whole_seconds(seconds: float) -> str:
-    """As a person counts: at least one."""
-    minutes, rest = divmod(max(1, _round(seconds)), 60)
+def rounded_duration(seconds: float) -> str:
+    """Formats a duration in whole seconds, at least one: `3 s`, `1 min 15 s`."""
+    minutes, remainder = divmod(max(1, _round_half_up(seconds)), 60)
     if minutes:
-        return str(STRINGS["minutes"]).replace("{minutes}", str(minutes)).replace("{seconds}", str(rest))
-    return str(STRINGS["seconds"]).replace("{n}", str(rest))
+        return str(STRINGS["minutes"]).replace("{minutes}", str(minutes)).replace("{seconds}", str(remainder))
+    return str(STRINGS["seconds"]).replace("{n}", str(remainder))
 
 
 def tokens(count: int) -> str:
+    """Formats a number of tokens with its unit."""
     return ngettext("{n} token", "{n} tokens", count).replace("{n}", number_format(count))
 
 
-def failure(run: Run) -> str:
-    """Why an answer failed, in the reader's language where it is one of the reasons that the protocol knows."""
+def failure_reason(run: Run) -> str:
+    """Explains why a run failed, in the reader's language if the error code is one of the protocol's."""
     if run.error_content == NoToolsError.content:
         return _("The model's server refused this: the model has no tools. Turn tools off, or choose another model.")
     return str(STRINGS.get(f"error_{run.error_code}", run.error_content))
 
 
-def thought(step: Step) -> str:
-    """The heading of a finished thinking step."""
+def thinking_label(step: Step) -> str:
+    """Returns the heading of a finished thinking step."""
     if step.duration is None:
         return str(STRINGS["thought"])
-    return str(STRINGS["thought_for"]).replace("{duration}", whole_seconds(step.duration))
+    return str(STRINGS["thought_for"]).replace("{duration}", rounded_duration(step.duration))
 
 
 def argument_summary(arguments: str) -> str:
-    """A call's arguments in one line: a single one by its value, several as `name: value`. Other text as it is."""
-    values = _parsed(arguments)
+    """Summarizes a call's arguments on one line.
+
+    A single argument is shown by its value, several as `name: value`, and text that is not a JSON object as it is.
+    """
+    values = _parse_json(arguments)
     if not isinstance(values, dict):
-        line = arguments
+        summary = arguments
     elif len(values) == 1:
-        line = _line(*values.values())
+        summary = _dump_on_one_line(*values.values())
     else:
-        line = ", ".join(f"{name}: {_line(value)}" for name, value in values.items())
-    return _sendable(" ".join(line.split())[:SUMMARY_LENGTH])
+        summary = ", ".join(f"{name}: {_dump_on_one_line(value)}" for name, value in values.items())
+    return _replace_lone_surrogates(" ".join(summary.split())[:MAX_SUMMARY_LENGTH])
 
 
 @dataclass(frozen=True, slots=True)
-class ShownText:
-    """The beginning of a text, and what the button says that leads to the whole."""
+class Preview:
+    """The beginning of a text, and the label of the button that loads all of it."""
 
     text: str
-    is_cut: bool
-    offer: str
+    is_truncated: bool
+    show_all_label: str
 
 
-def shown_arguments(step: Step) -> ShownText:
-    """A call's arguments, over several lines where they are JSON."""
-    return _shown(pretty_json(step.arguments), step, step.arguments)
+def arguments_preview(step: Step) -> Preview:
+    """Returns a call's arguments, indented if they are JSON."""
+    value = _parse_json(step.arguments)
+    text = step.arguments if value is None else _dump_indented(value, fallback=step.arguments)
+    return _preview(text, step, loaded=len(step.arguments))
 
 
-def shown_result(step: Step | None) -> ShownText:
-    """What a tool gave; nothing of a call that has no result."""
+def result_preview(step: Step | None) -> Preview:
+    """Returns the result, or the error message, out of the JSON that the model received. Empty without a step."""
     if step is None:
-        return ShownText("", False, "")
-    is_whole = step.size <= len(step.content)
-    return _shown(tool_outcome(step.content if is_whole else _closed(step.content)), step, step.content)
+        return Preview("", is_truncated=False, show_all_label="")
+    content = step.content if step.size <= len(step.content) else _complete_json(step.content)
+    message = _parse_json(content)
+    text = content
+    if isinstance(message, dict):
+        result = message.get("result", message.get("error", message))
+        text = _replace_lone_surrogates(result) if isinstance(result, str) else _dump_indented(result, fallback=content)
+    return _preview(text, step, loaded=len(step.content))
 
 
-def _shown(text: str, step: Step, loaded: str) -> ShownText:
-    is_cut = step.size > len(loaded) or len(text) > SHOWN_LENGTH
-    return ShownText(text[:SHOWN_LENGTH], is_cut, show_all(step.size) if is_cut else "")
+def _preview(text: str, step: Step, *, loaded: int) -> Preview:
+    """`loaded` is the number of characters that were read of the step's `size`."""
+    if step.size <= loaded and len(text) <= MAX_PREVIEW_LENGTH:
+        return Preview(text, is_truncated=False, show_all_label="")
+    if step.size < 999_500:
+        size = f"{_round_half_up(step.size / 1000)} KB"
+    else:
+        size = f"{_round_half_up(step.size / 100_000) / 10:g} MB"
+    label = str(STRINGS["show_all"]).replace("{size}", size)
+    return Preview(text[:MAX_PREVIEW_LENGTH], is_truncated=True, show_all_label=label)
 
 
-def show_all(characters: int) -> str:
-    size = f"{_round(characters / 1000)} KB" if characters < 999_500 else f"{_round(characters / 100_000) / 10:g} MB"
-    return str(STRINGS["show_all"]).replace("{size}", size)
-
-
-def _closed(beginning: str) -> str:
-    """JSON that was cut within its last string, as most results are, with that string ended; else as it is."""
-    for dropped in range(_LONGEST_ESCAPE):
-        closed = beginning[: len(beginning) - dropped] + '"}'
-        if _parsed(closed) is not None:
-            return closed
+def _complete_json(beginning: str) -> str:
+    """Closes JSON that was cut inside its last string, as most long results are. Returns other text unchanged."""
+    # An escape sequence that was cut is dropped
+    for dropped in range(_MAX_ESCAPE_LENGTH):
+        completed = beginning[: len(beginning) - dropped] + '"}'
+        if _parse_json(completed) is not None:
+            return completed
     return beginning
 
 
-def pretty_json(text: str) -> str:
-    """JSON over several lines; what is not JSON, as it is."""
-    value = _parsed(text)
-    return text if value is None else _lines(value, text)
-
-
-def tool_outcome(content: str) -> str:
-    """What a tool gave, out of the JSON that the model was told: its result, or the sentence about its failure."""
-    value = _parsed(content)
-    if not isinstance(value, dict):
-        return content
-    outcome = value.get("result", value.get("error", value))
-    return _sendable(outcome) if isinstance(outcome, str) else _lines(outcome, content)
-
-
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
+    """Returns the value, None if the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _line(value: object) -> str:
+def _dump_on_one_line(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _lines(value: object, text: str) -> str:
+def _dump_indented(value: object, *, fallback: str) -> str:
     try:
-        return _sendable(json.dumps(value, indent=2, ensure_ascii=False))
+        return _replace_lone_surrogates(json.dumps(value, indent=2, ensure_ascii=False))
     except RecursionError:
-        return text
+        return fallback
 
 
-def _sendable(text: str) -> str:
-    """JSON may escape half of a surrogate pair, which no page can carry."""
+def _replace_lone_surrogates(text: str) -> str:
+    """JSON may escape half of a surrogate pair, which cannot be encoded as UTF-8."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-_LONGEST_ESCAPE = len("\\u1234")
-
-
-def _round(number: float) -> int:
+def _round_half_up(number: float) -> int:
+    """Rounds a positive number as Math.round does in JavaScript."""
     return int(number + 0.5)

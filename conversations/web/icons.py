@@ -1,4 +1,4 @@
-"""The drawings of icons.svg."""
+"""The icons in icons.svg."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from django.utils.safestring import SafeString
 
 @functools.cache
 def icon(name: str) -> SafeString:
-    """A drawing from icons.svg, as large as the letters around it; it says nothing to a screen reader."""
+    """Returns an icon in the size of the surrounding text, hidden from screen readers."""
     sprite = static("conversations/icons.svg")
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)

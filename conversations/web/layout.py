@@ -1,4 +1,4 @@
-"""What is around every page of somebody who is signed in."""
+"""The context of the layout around every page of the app."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from django.conf import settings
 
 from accounts.access import MemberRequest
 from conversations.models import Project
-from conversations.web.conversation_lists import load_sidebar
+from conversations.web.conversation_lists import load_sidebar_conversations
 
-PROJECTS_SHOWN = 5
+MAX_SIDEBAR_PROJECTS = 5
 
 
-def frame(request: MemberRequest) -> dict[str, Any]:
-    """What layout.html needs, in two queries."""
-    newest = Project.objects.filter(owner=request.user).order_by("-created_at", "-pk").only("name")
+def layout_context(request: MemberRequest) -> dict[str, Any]:
+    """Returns the context of layout.html. Makes two queries."""
+    projects = Project.objects.filter(owner=request.user).order_by("-created_at", "-pk").only("name")
     return {
-        "sidebar": load_sidebar(request.user),
+        "sidebar_conversations": load_sidebar_conversations(request.user),
         "image_hosts": " ".join(settings.IMAGE_HOSTS),
-        "sidebar_projects": list(newest[:PROJECTS_SHOWN]),
+        "sidebar_projects": list(projects[:MAX_SIDEBAR_PROJECTS]),
     }

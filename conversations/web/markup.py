@@ -1,5 +1,7 @@
-"""The markup of messages and their steps. It is written hundreds of times on a page, so Jinja2 makes it, which is many
-times as fast as Django's templates; everything around it is theirs."""
+"""Renders messages and their steps with Jinja2, which is many times as fast as Django's templates.
+
+A page has hundreds of them. Django's templates render everything around them.
+"""
 
 from __future__ import annotations
 
@@ -17,46 +19,46 @@ from conversations.models import Conversation
 from conversations.web import formatting
 from conversations.web.icons import icon
 from conversations.web.strings import STRINGS
-from conversations.web.transcript import ShownMessage, blank_messages, blank_steps
+from conversations.web.transcript import DisplayMessage, blank_messages, blank_steps
 
 FILTERS = (
     formatting.argument_summary,
+    formatting.arguments_preview,
     formatting.duration,
-    formatting.failure,
-    formatting.shown_arguments,
-    formatting.shown_result,
-    formatting.thought,
+    formatting.failure_reason,
+    formatting.result_preview,
+    formatting.rounded_duration,
+    formatting.thinking_label,
     formatting.tokens,
-    formatting.whole_seconds,
 )
 
 
 def environment(**options: Any) -> jinja2.Environment:
-    """For Django's Jinja2 backend. What a template names has to be there."""
-    made = jinja2.Environment(**options, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (the backend asks for escaping)
-    made.undefined = jinja2.StrictUndefined
-    made.filters.update({each.__name__: each for each in FILTERS})
-    made.globals.update({"_": _said, "icon": icon, "url": _url, "words": STRINGS})
-    return made
+    """Creates the environment of Django's Jinja2 backend, in which an undefined variable is an error."""
+    created = jinja2.Environment(**options, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (it is among the options)
+    created.undefined = jinja2.StrictUndefined
+    created.filters.update({function.__name__: function for function in FILTERS})
+    created.globals.update({"_": _gettext, "icon": icon, "url": _url, "strings": STRINGS})
+    return created
 
 
 def render_messages(
-    shown: Sequence[ShownMessage], *, conversation: Conversation | None = None, previous_cursor: str | None = None
+    messages: Sequence[DisplayMessage], *, conversation: Conversation | None = None, previous_cursor: str | None = None
 ) -> SafeString:
-    """With a cursor, a link to the messages of the conversation that come before."""
-    return _render("_messages", messages_shown=shown, conversation=conversation, previous_cursor=previous_cursor)
+    """Renders messages, with a cursor also a link to the conversation's messages before them."""
+    return _render("_messages", messages=messages, conversation=conversation, previous_cursor=previous_cursor)
 
 
-def render_blanks() -> dict[str, SafeString]:
-    """What the script makes live messages and steps from, as a page's context."""
-    return dict(_blanks_in(get_language()))
+def blank_markup() -> dict[str, SafeString]:
+    """Returns the markup that the script clones for live messages and steps, as context for chat.html."""
+    return dict(_blank_markup_in(get_language()))
 
 
 @functools.cache
-def _blanks_in(_language: str | None) -> dict[str, SafeString]:
+def _blank_markup_in(_language: str | None) -> dict[str, SafeString]:
     return {
         "blank_messages": render_messages(blank_messages()),
-        "blank_steps": _render("_steps", steps_shown=blank_steps(), is_live=True),
+        "blank_steps": _render("_steps", steps=blank_steps(), is_live=True),
     }
 
 
@@ -64,13 +66,13 @@ def _render(name: str, **context: Any) -> SafeString:
     return SafeString(loader.get_template(f"conversations/{name}.html", using="jinja2").render(context))
 
 
-def _said(text: str) -> str:
-    return _said_in(get_language(), text)
+def _gettext(text: str) -> str:
+    return _gettext_in(get_language(), text)
 
 
 @functools.cache
-def _said_in(_language: str | None, text: str) -> str:
-    """Looked up once in each language: a page of messages has a thousand texts."""
+def _gettext_in(_language: str | None, text: str) -> str:
+    # Cached because a page of messages has a thousand texts
     return gettext(text)
 
 

@@ -1,43 +1,45 @@
-"""The models that a page offers."""
+"""The menu of models on a chat page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from conversations.providers.catalog import CatalogEntry, ModelCatalog, listed_entries
 
 
 @dataclass(frozen=True, slots=True)
 class ModelGroup:
-    """Models that the same provider serves."""
+    """The models of one provider."""
 
     provider: str
     models: list[CatalogEntry]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOffer:
-    """`default` is the reader's own default, `in_use` the one that answers in the conversation that is shown."""
+class ModelMenu:
+    """`default` is the person's default model, `current` the one that answers in the open conversation."""
 
     groups: Sequence[ModelGroup]
     default: CatalogEntry
-    in_use: CatalogEntry
+    current: CatalogEntry
 
 
-def offer_models(*, chosen: str | None, preferred: str) -> ModelOffer:
-    """As an answer's model is chosen: of the conversation's, the person's and the server's, the first that there is."""
+def build_model_menu(*, conversation_model: str | None, default_model: str) -> ModelMenu:
+    """Returns the models by provider, and which of them a run would use.
+
+    That is the conversation's model, else the person's default, else the server's: the first that still exists.
+    """
     catalog = ModelCatalog(listed_entries())
-    return ModelOffer(_groups(catalog.entries), _first(catalog, preferred), _first(catalog, chosen, preferred))
+    by_provider: dict[str, list[CatalogEntry]] = {}
+    for entry in catalog.entries:
+        by_provider.setdefault(entry.provider, []).append(entry)
+    return ModelMenu(
+        groups=[ModelGroup(provider, models) for provider, models in by_provider.items()],
+        default=_first_available(catalog, default_model),
+        current=_first_available(catalog, conversation_model, default_model),
+    )
 
 
-def _first(catalog: ModelCatalog, *names: str | None) -> CatalogEntry:
+def _first_available(catalog: ModelCatalog, *names: str | None) -> CatalogEntry:
     return catalog.get(catalog.available.first_available(*names)) or catalog.default
-
-
-def _groups(entries: Sequence[CatalogEntry]) -> list[ModelGroup]:
-    """In the order in which the providers come first."""
-    order = list(dict.fromkeys(entry.provider for entry in entries))
-    by_provider = groupby(sorted(entries, key=lambda entry: order.index(entry.provider)), lambda entry: entry.provider)
-    return [ModelGroup(provider, list(models)) for provider, models in by_provider]

@@ -1,4 +1,4 @@
-"""The files of a project as a page shows them. Tools have written them, so a name may be anything."""
+"""Lists the files of a project for display. Models choose the names, so a name may be hostile."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from tools.types import ToolError
 from tools.workspace import FILE_LIMIT, Workspace
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""With them, `gpj.exe` reads as `exe.jpg`."""
+"""They reorder the text around them: after U+202E, `gpj.exe` reads as `exe.jpg`."""
 
 
 @dataclass(frozen=True, slots=True)
-class ShownFile:
-    """`path` leads to the file, None where it cannot be opened or has a name that no address can carry."""
+class DisplayFile:
+    """`name` is for display. `path` identifies the file, None if it cannot be opened or encoded in a URL.
+
+    `size` is in bytes, None if it is not a regular file.
+    """
 
     name: str
     path: str | None
     size: int | None
     is_link: bool
-    can_be_read: bool
+    is_readable: bool
 
 
-def show_files(workspace: Workspace) -> tuple[list[ShownFile], bool]:
-    """All files, what is nearest to the top first, and whether these are all."""
+def list_files(workspace: Workspace) -> tuple[list[DisplayFile], bool]:
+    """Returns the files, top folder first, and whether the list is complete."""
     listing = workspace.entries()
     files = [
-        ShownFile(
-            name=visible(entry.path),
-            path=_usable(workspace, entry.path),
+        DisplayFile(
+            name=_replace_invisible(entry.path),
+            path=_addressable_path(workspace, entry.path),
             size=entry.size,
             is_link=entry.kind == "link",
-            can_be_read=entry.kind == "file" and (entry.size or 0) <= FILE_LIMIT,
+            is_readable=entry.kind == "file" and (entry.size or 0) <= FILE_LIMIT,
         )
         for entry in listing.entries
         if entry.kind != "folder"
@@ -40,8 +43,8 @@ def show_files(workspace: Workspace) -> tuple[list[ShownFile], bool]:
     return files, listing.complete
 
 
-def visible(name: str) -> str:
-    """The name, with a mark in the place of what cannot be seen or would change how the rest reads."""
+def _replace_invisible(name: str) -> str:
+    """Replaces characters that are invisible or reorder the others."""
     return "".join(
         "\N{REPLACEMENT CHARACTER}"
         if character in BIDI_CONTROLS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
@@ -50,7 +53,7 @@ def visible(name: str) -> str:
     )
 
 
-def _usable(workspace: Workspace, path: str) -> str | None:
+def _addressable_path(workspace: Workspace, path: str) -> str | None:
     try:
         path.encode()
         workspace.resolve(path)

@@ -1,4 +1,4 @@
-"""Words that both the templates and the script say: the page carries them along, so that one catalogue serves."""
+"""The texts that templates and scripts share. A page carries them for its scripts, so that one catalog serves both."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from collections.abc import Callable
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-SAMPLES = (0, 1, 2, 3, 11, 100)
-"""Of each kind of number that any language has a form for (zero, one, two, few, many, other)."""
+PLURAL_SAMPLES = (0, 1, 2, 3, 11, 100)
+"""One number, at least, of each plural category of any language (zero, one, two, few, many, other)."""
 
 
-class Counted:
-    """A text with `{n}`, in JSON for each sample: the script finds the one that is of the same kind as its number."""
+class PluralString:
+    """A text with `{n}` that depends on the number, as a JSON object from each sample number to its form.
+
+    A script uses the form of the sample that has the same plural category as its number.
+    """
 
     def __init__(self, form: Callable[[int], str]) -> None:
         self._form = form
 
     def __str__(self) -> str:
-        return json.dumps({str(n): self._form(n) for n in SAMPLES}, ensure_ascii=False)
+        return json.dumps({str(n): self._form(n) for n in PLURAL_SAMPLES}, ensure_ascii=False)
 
 
 STRINGS = {
@@ -58,7 +61,7 @@ STRINGS = {
     "why_good": _("What was good about it? (optional)"),
     "why_bad": _("What was wrong with it? (optional)"),
     "thanks": _("Thank you."),
-    "tokens": Counted(lambda n: ngettext("{n} token", "{n} tokens", n)),
+    "tokens": PluralString(lambda n: ngettext("{n} token", "{n} tokens", n)),
     "tokens_per_second": _("{n} tokens/s"),
     "tokens_in_and_out": _("{prompt} read, {completion} written"),
     "wrong_system_prompt": _("This is too long."),

@@ -1,4 +1,4 @@
-"""What an empty chat offers to try."""
+"""The questions that an empty chat suggests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.demo import SUGGESTIONS
+from conversations.demo import SUGGESTIONS as DEMO_SUGGESTIONS
 
-GENERAL: Sequence[str | Promise] = (
+MODEL_SUGGESTIONS: Sequence[str | Promise] = (
     # xgettext:no-python-format
     _("What is 15 % of 2,340, and how does that compare with a third of 1,000?"),
     _("What time is it in Tokyo, and what can I do there that late?"),
@@ -21,5 +21,5 @@ GENERAL: Sequence[str | Promise] = (
 
 
 def suggestions() -> Sequence[str | Promise]:
-    """Four questions that work with the model at hand."""
-    return GENERAL if settings.LLM_MODELS else [gettext(text) for text in SUGGESTIONS]
+    """Returns four questions for the configured models, or for the demo model if there are none."""
+    return MODEL_SUGGESTIONS if settings.LLM_MODELS else [gettext(text) for text in DEMO_SUGGESTIONS]

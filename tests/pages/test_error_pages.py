@@ -23,7 +23,7 @@ def test_what_breaks_is_told_in_the_persons_language_and_theme(
     def broken() -> None:
         raise ValueError("secret details")
 
-    monkeypatch.setattr("conversations.web.chat.suggestions", broken)
+    monkeypatch.setattr("conversations.web.views.chat.suggestions", broken)
     member.raise_request_exception = False
     response = member.get("/")
     html = response.content.decode()

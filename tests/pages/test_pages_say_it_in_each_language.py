@@ -9,7 +9,7 @@ from conversations.web.strings import STRINGS
 
 
 def test_the_words_of_the_script_are_those_of_the_language() -> None:
-    template = Template("{% load chat %}{% words as words %}{{ words.today }}")
+    template = Template("{% load chat %}{% strings as strings %}{{ strings.today }}")
     for language in ["en", "zh-hans", "en"]:
         with translation.override(language):
             assert template.render(Context()) == str(STRINGS["today"])

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from conversations.models import Conversation, Message, Project, Run
-from conversations.web.conversation_lists import period_of
+from conversations.web.conversation_lists import period_label
 
 NOW = datetime(2026, 3, 15, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 
@@ -31,7 +31,7 @@ def titles(html: str) -> list[str]:
     ],
 )
 def test_conversations_are_listed_by_the_readers_day(moment: datetime, heading: str) -> None:
-    assert period_of(moment, NOW) == heading
+    assert period_label(moment, NOW) == heading
 
 
 def test_newest_activity_comes_first_and_further_pages_hold_the_rest(member: Client, ada: User) -> None:

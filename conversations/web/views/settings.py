@@ -1,4 +1,4 @@
-"""The settings of how models answer a person."""
+"""The settings page for how models answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.http import HttpResponse
 
 from accounts.access import MemberRequest, member_form
 from accounts.views.settings import preferences_page
-from conversations.web.answers_form import AnswersForm
+from conversations.web.forms import AnswersForm
 
 
 @member_form

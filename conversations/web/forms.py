@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.settings import PreferencesForm
 from accounts.models import Preferences
+from conversations.models import Project
 from conversations.providers.catalog import listed_entries
+from conversations.websocket.protocol.requests import MAX_PROMPT
 
 
 class AnswersForm(PreferencesForm):
@@ -35,10 +37,26 @@ class AnswersForm(PreferencesForm):
     def __init__(self, preferences: Preferences, *args: Any, **kwargs: Any) -> None:
         super().__init__(preferences, *args, **kwargs)
         entries = listed_entries()
-        usual = gettext("The server's own ({model})").format(model=entries[0].label)
-        self.set_choices("default_model", [("", usual), *((entry.name, entry.label) for entry in entries)])
+        server_default = gettext("The server's own ({model})").format(model=entries[0].label)
+        self.set_choices("default_model", [("", server_default), *((entry.name, entry.label) for entry in entries)])
 
     def clean(self) -> dict[str, Any]:
-        """Browsers send lines as e-mail has them."""
+        """Normalizes line endings: browsers submit CRLF."""
         cleaned = super().clean() or {}
         return {name: value.replace("\r\n", "\n") for name, value in cleaned.items()}
+
+
+class ProjectForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"),
+        error_messages={"required": _("A project needs a name.")},
+        max_length=Project.MAX_NAME_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+    instructions = forms.CharField(
+        label=_("Instructions"),
+        help_text=_("Told to the model in every conversation of this project."),
+        required=False,
+        max_length=MAX_PROMPT,
+        widget=forms.Textarea(attrs={"rows": 10, "dir": "auto"}),
+    )
