@@ -1,4 +1,4 @@
-"""Compiles every template of the project, so that a wrong tag is found before somebody opens the page."""
+"""Compiles every template of the project, to find syntax errors before somebody opens the page."""
 
 import sys
 from pathlib import Path
@@ -11,21 +11,17 @@ from django.template import TemplateSyntaxError, engines
 
 def main() -> int:
     django.setup()
-    engine, jinja = engines["django"], engines["jinja2"]
-    folders = [settings.BASE_DIR / "templates"]
-    folders += [Path(app.path) / "templates" for app in apps.get_app_configs() if is_ours(Path(app.path))]
-    failed = False
+    apps_of_project = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR]
+    folders = [settings.BASE_DIR / "templates", *(path / "templates" for path in apps_of_project)]
+    exit_code = 0
     for file in sorted(file for folder in folders for file in folder.rglob("*") if file.is_file()):
+        engine = engines["jinja2" if "jinja2" in file.parts else "django"]
         try:
-            (jinja if "jinja2" in file.parts else engine).from_string(file.read_text("utf-8"))
+            engine.from_string(file.read_text("utf-8"))
         except TemplateSyntaxError as error:
-            failed = True
+            exit_code = 1
             print(f"{file}: {error}", file=sys.stderr)  # noqa: T201
-    return int(failed)
-
-
-def is_ours(folder: Path) -> bool:
-    return folder.parent == settings.BASE_DIR
+    return exit_code
 
 
 if __name__ == "__main__":

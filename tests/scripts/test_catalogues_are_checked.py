@@ -9,7 +9,7 @@ import pytest
 
 from tests.clone import PROJECT
 
-FAULTS = runpy.run_path(str(PROJECT / "script" / "catalogues.py"))["faults"]
+FIND_PROBLEMS = runpy.run_path(str(PROJECT / "script" / "catalogues.py"))["find_problems"]
 
 
 def catalogue(**entries: str) -> polib.POFile:
@@ -20,31 +20,31 @@ def catalogue(**entries: str) -> polib.POFile:
 
 
 def test_a_complete_one_has_no_faults() -> None:
-    assert list(FAULTS(catalogue(Save="保存"), catalogue(Save="保存"))) == []
+    assert list(FIND_PROBLEMS(catalogue(Save="保存"), catalogue(Save="保存"))) == []
 
 
 @pytest.mark.parametrize(
     ("ours", "fault"),
     [
         ({}, "lacks 'Save'"),
-        ({"Save": "保存", "Gone": "没了"}, "has 'Gone', which nothing says any more"),
+        ({"Save": "保存", "Gone": "没了"}, "has 'Gone', which is no longer used"),
         ({"Save": ""}, "does not translate 'Save'"),
     ],
 )
 def test_each_fault_is_named(ours: dict[str, str], fault: str) -> None:
-    assert list(FAULTS(catalogue(**ours), catalogue(Save=""))) == [fault]
+    assert list(FIND_PROBLEMS(catalogue(**ours), catalogue(Save=""))) == [fault]
 
 
 def test_a_guess_that_nobody_has_looked_at_is_no_translation() -> None:
     guessed = polib.POFile()
     guessed.append(polib.POEntry(msgid="Save", msgstr="保存", flags=["fuzzy"]))
-    assert list(FAULTS(guessed, catalogue(Save=""))) == ["does not translate 'Save'"]
+    assert list(FIND_PROBLEMS(guessed, catalogue(Save=""))) == ["does not translate 'Save'"]
 
 
 @pytest.mark.parametrize("said", ["已有 {m} 个", "已有 %(n)s 个", "已有"])
 def test_placeholders_stay_as_they_are(said: str) -> None:
     text = "{n} found"
-    assert list(FAULTS(catalogue(**{text: said}), catalogue(**{text: ""}))) == [
+    assert list(FIND_PROBLEMS(catalogue(**{text: said}), catalogue(**{text: ""}))) == [
         "has other placeholders than '{n} found'"
     ]
-    assert list(FAULTS(catalogue(**{text: "已有 {n} 个"}), catalogue(**{text: ""}))) == []
+    assert list(FIND_PROBLEMS(catalogue(**{text: "已有 {n} 个"}), catalogue(**{text: ""}))) == []
