@@ -132,7 +132,7 @@ def test_the_column_is_hidden_and_stays_hidden(chat: Chat, page: Page) -> None:
 def test_a_hidden_column_does_not_show_before_the_scripts_run(chat: Chat, page: Page) -> None:
     page.get_by_role("button", name="Hide the list of conversations").click()
     held: list[Route] = []
-    page.route("**/frame*.js", lambda route: held.append(route))
+    page.route("**/layout*.js", lambda route: held.append(route))
     page.reload(wait_until="commit")
     expect(page.locator("#empty")).to_be_visible()
     expect(page.locator("#sidebar")).to_be_hidden()
