@@ -187,7 +187,7 @@ def in_the_project(part: str) -> Callable[[Page], None]:
 def new_token(page: Page) -> None:
     page.goto("/settings/tokens/")
     page.get_by_label("Name").fill("backup script")
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create token").click()
 
 
 def refused(page: Page) -> None:
@@ -299,7 +299,7 @@ def use_a_project(page: Page) -> None:
     page.goto("/projects/new/")
     page.get_by_label("Name").fill(PROJECT_NAME)
     page.get_by_label("Instructions").fill(INSTRUCTIONS)
-    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Create project").click()
     page.locator(".page-head").get_by_role("link", name="New chat").click()
     chat = Chat(page)
     chat.ask(PROJECT_QUESTION)

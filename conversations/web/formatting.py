@@ -44,7 +44,7 @@ def tokens(count: int) -> str:
 def failure_reason(run: Run) -> str:
     """Explains why a run failed, in the reader's language if the error code is one of the protocol's."""
     if run.error_content == NoToolsError.content:
-        return _("The model's server refused this: the model has no tools. Turn tools off, or choose another model.")
+        return _("This model does not support tools. Turn tools off, or choose another model.")
     return str(STRINGS.get(f"error_{run.error_code}", run.error_content))
 
 

@@ -17,7 +17,7 @@ class AnswersForm(PreferencesForm):
     default_model = forms.ChoiceField(
         label=_("Default model"),
         required=False,
-        help_text=_("Answers in conversations that have no model of their own."),
+        help_text=_("Used in conversations that have no model of their own."),
     )
     about = forms.CharField(
         label=_("About you"),
@@ -30,14 +30,14 @@ class AnswersForm(PreferencesForm):
         label=_("How to answer"),
         required=False,
         max_length=Preferences.MAX_INSTRUCTIONS_LENGTH,
-        help_text=_("Such as: briefly, in Spanish, with examples, without praise."),
+        help_text=_("For example: briefly, in Spanish, with examples, without praise."),
         widget=forms.Textarea(attrs={"rows": 5, "dir": "auto"}),
     )
 
     def __init__(self, preferences: Preferences, *args: Any, **kwargs: Any) -> None:
         super().__init__(preferences, *args, **kwargs)
         entries = listed_entries()
-        server_default = gettext("The server's own ({model})").format(model=entries[0].label)
+        server_default = gettext("Server default ({model})").format(model=entries[0].label)
         self.set_choices("default_model", [("", server_default), *((entry.name, entry.label) for entry in entries)])
 
     def clean(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class ProjectForm(forms.Form):
     )
     instructions = forms.CharField(
         label=_("Instructions"),
-        help_text=_("Told to the model in every conversation of this project."),
+        help_text=_("Sent to the model in every conversation of this project."),
         required=False,
         max_length=MAX_PROMPT,
         widget=forms.Textarea(attrs={"rows": 10, "dir": "auto"}),

@@ -90,7 +90,7 @@ def test_a_step_too_long_for_the_page_leads_to_the_whole_of_it(root: Client, exc
     Step.objects.filter(pk=step.pk).update(content="x" * 400_000 + "end", size=400_003)
     page = root.get(read_url(run.conversation)).content.decode()
     whole = reverse("admin:conversations_step_change", args=[step.pk])
-    assert f'<a href="{whole}">The whole of it: 400003 characters</a>' in page
+    assert f'<a href="{whole}">Show all of it: 400003 characters</a>' in page
     assert "xend" not in page
     assert "xend" in root.get(whole).content.decode()
 
@@ -127,7 +127,7 @@ def test_a_page_costs_as_many_queries_for_a_thousand_messages_as_for_two(
 
 def test_a_conversation_without_a_message_opens(root: Client, ada: User) -> None:
     conversation = Conversation.objects.create(owner=ada)
-    assert "No message here." in root.get(read_url(conversation)).content.decode()
+    assert "No messages." in root.get(read_url(conversation)).content.decode()
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", str(uuid.UUID(int=1))])

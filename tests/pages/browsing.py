@@ -54,7 +54,7 @@ def make_first_account(page: Page, address: str) -> None:
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Repeat the password").fill(PASSWORD)
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Create account").click()
     page.get_by_label("Message", exact=True).wait_for()
 
 

@@ -104,7 +104,7 @@ def test_the_first_start(browser: Browser, program: Clone, model: ScriptedModel,
         page.get_by_label("Username").fill("ada")
         page.get_by_label("Password", exact=True).fill("12345678")
         page.get_by_label("Repeat the password").fill("87654321")
-        page.get_by_role("button", name="Make the account").click()
+        page.get_by_role("button", name="Create account").click()
         expect(page.get_by_role("alert").first).to_be_visible()
         assert violations_in_every_look(page) == {}
 

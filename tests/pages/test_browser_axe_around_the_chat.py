@@ -45,7 +45,7 @@ def test_the_search_and_the_keys(chat: Chat, page: Page) -> None:
     expect(search.get_by_role("option").first).to_contain_text("whales")
     assert violations_in_every_look(page) == {}
     search.get_by_role("combobox").fill("zebra crossing")
-    expect(search).to_contain_text("Nothing is called")
+    expect(search).to_contain_text("No results for")
     assert violations_in_every_look(page) == {}
     page.keyboard.press("Escape")
     chat.field.blur()
@@ -63,11 +63,11 @@ def test_a_hidden_column(chat: Chat, page: Page) -> None:
 def test_projects_and_the_archive(chat: Chat, page: Page, model: ScriptedModel) -> None:
     page.goto("/projects/new/")
     page.get_by_label("Name").fill(" ")
-    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Create project").click()
     expect(page.get_by_text("A project needs a name.")).to_be_visible()
     assert violations_in_every_look(page) == {}
     page.get_by_label("Name").fill(f"Whales {secrets.token_hex(4)}")
-    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Create project").click()
     expect(page.get_by_text("No conversations yet.")).to_be_visible()
     assert violations_in_every_look(page) == {}
 

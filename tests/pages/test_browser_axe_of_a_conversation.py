@@ -31,10 +31,10 @@ def test_the_menu_of_models(asked: Chat, page: Page) -> None:
 
 def test_the_settings_with_what_is_wrong_in_them(asked: Chat, page: Page) -> None:
     page.get_by_role("button", name="Settings of this conversation").click()
-    page.get_by_label("All that there are").uncheck()
+    page.get_by_label("All tools").uncheck()
     page.get_by_label("Temperature").fill("hot")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
-    expect(page.get_by_text("A number from 0 to 2 is expected.")).to_be_visible()
+    expect(page.get_by_text("Enter a number from 0 to 2.")).to_be_visible()
     assert violations_in_every_look(page) == {}
 
 

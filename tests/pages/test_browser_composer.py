@@ -105,7 +105,7 @@ def test_a_message_typed_without_a_connection_goes_out_when_it_is_back(
     page.goto("/")
     chat = Chat(page)
     chat.ask("Do whales sing?")
-    expect(chat.bar).to_have_text("No connection. Your message is kept and goes out as soon as it is back.")
+    expect(chat.bar).to_have_text("No connection. Your message will be sent when the connection is back.")
     expect(chat.field).to_have_value("Do whales sing?")
     wire.mend()
     expect(chat.answer).to_contain_text("Whales sing.")

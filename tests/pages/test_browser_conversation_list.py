@@ -121,7 +121,7 @@ def test_an_archived_one_leaves_the_list_and_can_be_brought_back(chat: Chat, col
     kept = archive.locator(".conversation").filter(has_text=title)
     kept.hover()
     kept.get_by_role("button").click()
-    other.menu.get_by_role("menuitem", name="Bring back from the archive").click()
+    other.menu.get_by_role("menuitem", name="Unarchive").click()
     expect(kept).to_have_count(0)
     for one in (column, other):
         expect(one.item(title)).to_have_count(1)

@@ -67,7 +67,7 @@ def test_what_a_failed_answer_took_is_counted_at_once(chat: Chat, page: Page, mo
 def test_where_retrying_cannot_help_there_is_no_button(chat: Chat, model: ScriptedModel) -> None:
     model.reply = status(401)
     chat.ask("Do whales sing?")
-    expect(chat.answer.locator(".failure")).to_contain_text("The model's server refused the key")
+    expect(chat.answer.locator(".failure")).to_contain_text("The model's server rejected this server's API key")
     expect(chat.answer.get_by_role("button", name="Retry")).to_be_hidden()
 
 

@@ -56,7 +56,7 @@ def test_what_cannot_be_copied_is_said(chat: Chat, page: Page) -> None:
     chat.finish("Whales sing.")
     page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('no')); }")
     chat.action("Copy the answer").click()
-    expect(page.get_by_role("alert")).to_have_text("This could not be copied. Select it, and copy it by hand.")
+    expect(page.get_by_role("alert")).to_have_text("Copying failed. Select the text and copy it manually.")
 
 
 def test_actions_show_on_hover_and_focus_and_do_not_move_anything(chat: Chat, page: Page, model: ScriptedModel) -> None:

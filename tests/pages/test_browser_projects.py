@@ -22,7 +22,7 @@ def name(chat: Chat, page: Page) -> str:
     page.get_by_role("link", name="New project").click()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Instructions").fill("Sing in every answer.")
-    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Create project").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     return name
 

@@ -83,7 +83,7 @@ def test_actions_are_found_like_conversations(chat: Chat, page: Page, search: Lo
 def test_nothing_found_is_said(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     page.keyboard.press("Control+k")
     field.fill("<b>zebra crossing</b>")
-    expect(search).to_contain_text("Nothing is called “<b>zebra crossing</b>”.")
+    expect(search).to_contain_text("No results for “<b>zebra crossing</b>”.")
     expect(search.get_by_role("option")).to_have_count(0)
     field.press("Enter")
     expect(search).to_be_visible()

@@ -126,7 +126,7 @@ def test_a_token_is_copied_and_loading_again_makes_no_other(page: Page, complain
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/settings/tokens/")
     page.get_by_label("Name").fill("robot")
-    page.get_by_role("button", name="Make the token").click()
+    page.get_by_role("button", name="Create token").click()
     text = page.locator("#new-token").inner_text()
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -146,7 +146,7 @@ def test_signing_out_elsewhere_leads_the_page_there_to_sign_in(elsewhere: Page, 
     elsewhere.get_by_label("Message", exact=True).wait_for()
     page.goto("/settings/security/")
     page.get_by_role("button", name="Sign out everywhere else").click()
-    expect(page.get_by_text("You are signed in nowhere else.")).to_be_visible()
+    expect(page.get_by_text("You are not signed in anywhere else.")).to_be_visible()
     expect(elsewhere.get_by_role("heading", name="Sign in")).to_be_visible()
 
 

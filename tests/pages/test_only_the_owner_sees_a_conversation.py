@@ -56,7 +56,7 @@ def test_a_message_of_another_conversation_of_ones_own_is_not_in_this_one(
 def test_what_does_not_exist_is_said_plainly(member: Client) -> None:
     response = member.get(f"/c/{uuid4()}/")
     assert response.status_code == 404
-    assert "There is nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
 def test_a_list_shows_only_ones_own(member: Client, stranger: Client, conversation: Conversation) -> None:

@@ -100,4 +100,4 @@ def test_the_admin_has_no_page_of_its_own_to_guess_at(client: Client, ada: User)
 def test_who_is_no_administrator_is_told_so_there(member: Client) -> None:
     response = member.get("/admin/", follow=True)
     assert response.status_code == 403
-    assert "Your account may not do this." in response.content.decode()
+    assert "Your account is not allowed to do this." in response.content.decode()

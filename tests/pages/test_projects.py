@@ -111,7 +111,7 @@ def test_all_projects_are_listed_newest_first_with_how_much_is_in_them(
 
 
 def test_without_projects_the_page_says_what_they_are_for(member: Client) -> None:
-    assert "keeps what belongs together" in member.get("/projects/").content.decode()
+    assert "groups conversations" in member.get("/projects/").content.decode()
 
 
 @pytest.mark.parametrize("path", PAGES)
