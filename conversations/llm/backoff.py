@@ -1,4 +1,4 @@
-"""How long to wait before a model is asked again."""
+"""Computes the delay before a failed model call is retried."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import random
 
 from conversations.llm.errors import LLMError
 
-LONGEST_WAIT = 30.0
-"""Seconds: a server that asks for a longer pause before the next attempt is reported, not waited for."""
+MAX_RETRY_AFTER = 30.0
+"""Seconds. If a server asks for a longer delay, its error is reported at once."""
 
-_LONGEST_BACKOFF = 8.0
+_MAX_BACKOFF = 8.0
 
-_jitter = random.SystemRandom()
+_random = random.SystemRandom()
 
 
-def pause_before_next(attempt: int, error: LLMError, first: float) -> float | None:
-    """Seconds after the attempt of this number, from 0, which failed so; None if the server wants too much.
+def retry_delay(attempt: int, error: LLMError, initial: float) -> float | None:
+    """Returns the seconds to wait after a failed attempt; None if the server asks for more than MAX_RETRY_AFTER.
 
-    `first` is the longest pause after attempt 0; it doubles with each further one.
+    `attempt` counts from 0. The delay is at most `initial` seconds after attempt 0, and doubles with each attempt.
     """
-    asked = error.retry_after or 0.0
-    if asked > LONGEST_WAIT:
+    requested = error.retry_after or 0.0
+    if requested > MAX_RETRY_AFTER:
         return None
-    backoff = min(first * 2.0**attempt, _LONGEST_BACKOFF)
-    return max(backoff * _jitter.uniform(0.5, 1), asked)
+    backoff = min(initial * 2.0**attempt, _MAX_BACKOFF)
+    return max(backoff * _random.uniform(0.5, 1), requested)

@@ -1,3 +1,5 @@
+"""Combines the deltas of a model call into its completion."""
+
 from __future__ import annotations
 
 from io import StringIO
@@ -15,7 +17,7 @@ from conversations.llm.types import (
 )
 
 
-class _GrowingCall:
+class _PartialCall:
     __slots__ = ("arguments", "id", "name")
 
     def __init__(self) -> None:
@@ -25,12 +27,12 @@ class _GrowingCall:
 
 
 class Completion:
-    """One model call's deltas, folded. Can be read at any time; `finish_reason` is None until the model has stopped."""
+    """The text, thinking and tool calls of a model call so far. `finish_reason` is None until the model has stopped."""
 
     def __init__(self) -> None:
         self._text = StringIO()
         self._thinking = StringIO()
-        self._calls: dict[int, _GrowingCall] = {}
+        self._calls: dict[int, _PartialCall] = {}
         self.usage: Usage | None = None
         self.finish_reason: FinishReason | None = None
 
@@ -53,7 +55,7 @@ class Completion:
     def _add_to_call(self, delta: ToolCallDelta) -> None:
         call = self._calls.get(delta.index)
         if call is None:
-            call = self._calls[delta.index] = _GrowingCall()
+            call = self._calls[delta.index] = _PartialCall()
         call.id = call.id or delta.id
         call.name = call.name or delta.name
         call.arguments.write(delta.arguments)
@@ -68,5 +70,5 @@ class Completion:
 
     @property
     def tool_calls(self) -> tuple[FunctionCall, ...]:
-        """The calls in order of first appearance, their arguments as the model wrote them (perhaps not JSON)."""
+        """The calls in order of first appearance. Their arguments are as the model wrote them, and may not be JSON."""
         return tuple(FunctionCall(call.id, call.name, call.arguments.getvalue()) for call in self._calls.values())

@@ -1,30 +1,32 @@
+"""The exceptions of model calls."""
+
 from __future__ import annotations
 
 from typing import ClassVar
 
 
 class LLMError(Exception):
-    """Why a model call failed. What a person is told of each stands in `content`; str() is for the log.
+    """A model call failed. `content` is shown to users; str() is for the log.
 
     LLMError
-    ├── UnreachableError        no connection: refused, TLS, name, time-out while connecting
-    ├── TimedOutError           no first byte, silence, or too long in all
-    ├── RateLimitedError        429, or a quota that is used up
+    ├── UnreachableError        no connection: refused, TLS, DNS, timeout while connecting
+    ├── TimedOutError           no first byte, an idle connection, or the whole answer took too long
+    ├── RateLimitedError        429, or an exhausted quota
     ├── UnavailableError        5xx, overloaded
-    ├── MalformedError          not an answer that can be read, or one that broke off
-    └── RejectedRequestError    this request will never succeed as it stands
+    ├── MalformedError          an invalid or incomplete answer
+    └── RejectedRequestError    the request cannot succeed as it is
         ├── RejectedKeyError
         ├── UnknownModelError
         ├── ContextTooLongError
         └── RefusedError
-            └── NoToolsError    the model cannot call tools
+            └── NoToolsError    the model does not support tools
 
-    `code`, `content` and `retryable` are those of the WebSocket protocol; `content` may go on behind the protocol's
-    sentence, in words of our own. `retry_after` is in seconds, where the server named a time.
+    `code`, `content` and `retryable` are those of the WebSocket protocol; `content` may add an explanation to the
+    protocol's sentence. `retry_after` is in seconds, if the server sent it.
 
-    `transient`: the same request may succeed when it is sent again at once, so the client does that by itself while
-    nothing of an answer has come. `repeatable`: so it may when an answer had begun, for somebody who takes back what
-    there is of it: all that is transient, and silence.
+    `transient`: the same request may succeed if it is sent again at once, so the client retries it as long as no delta
+    arrived. `repeatable`: the same applies after the first delta, for a caller that discards the partial answer. All
+    transient errors are repeatable, and so is an idle connection.
 
     `detail` is one short line without keys, credentials or a raw body.
     """

@@ -1,3 +1,5 @@
+"""Splits the bytes of a text/event-stream into the payloads of its events."""
+
 from __future__ import annotations
 
 from conversations.llm.errors import MalformedError
@@ -8,63 +10,53 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class SSEParser:
-    """Bytes of a text/event-stream in, the payloads of its events out; only `data` fields matter to a model's stream.
+    """Parses server-sent events incrementally: bytes in, the payloads of the completed events out.
 
-    Lines end at LF, CRLF or CR and nowhere else (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream).
-    A field `error` with an object, which the standard does not have, is the event {"error": ...}.
-    Work is linear in the bytes however they are cut. Raises MalformedError for a line or an event over `limit` bytes.
+    Only `data` fields matter to a model's stream. Lines end at LF, CRLF or CR and nowhere else
+    (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream).
+    The nonstandard field `error` with an object becomes the event {"error": ...}.
+    Takes time linear in the number of bytes, however they are cut. Raises MalformedError for a line or an event of
+    more than `max_event_bytes`.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_data", "_data_size", "_limit", "_partial")
+    __slots__ = ("_after_cr", "_at_start", "_data", "_data_size", "_max_event_bytes", "_partial_line")
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
-        self._limit = limit
-        self._partial = bytearray()
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._partial_line = bytearray()
         self._data: list[bytes] = []
         self._data_size = 0
         self._after_cr = False
         self._at_start = True
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """Returns the payloads of the events that `piece` completes."""
-        if self._after_cr and piece:
+    def feed(self, data: bytes) -> list[bytes]:
+        """Returns the payloads of the events that `data` completes."""
+        if self._after_cr and data:
             self._after_cr = False
-            piece = piece.removeprefix(b"\n")
-        if b"\r" in piece:
-            self._after_cr = piece.endswith(b"\r")
-            piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        first, newline, rest = piece.partition(b"\n")
-        if not newline:
-            self._hold(first)
-            return []
-        lines = rest.split(b"\n")
-        last = lines.pop()
-        lines.insert(0, self._whole_line(first))
-        events = self._read_lines(lines)
-        if last:
-            self._hold(last)
-        return events
+            data = data.removeprefix(b"\n")
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines:
+            if self._partial_line:
+                lines[0] = bytes(self._partial_line) + lines[0]
+                self._partial_line.clear()
+            if self._at_start:
+                self._at_start = False
+                lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+        if rest:
+            self._partial_line += rest
+            if len(self._partial_line) > self._max_event_bytes:
+                raise self._too_large()
+        return self._parse_lines(lines)
 
     def end(self) -> list[bytes]:
-        """Returns the payload of an event that the end of the stream left without its empty line, if any."""
-        lines = [self._whole_line(b""), b""]
-        return self._read_lines(lines)
+        """Returns the payload of the event that the stream ended in the middle of, if there is one."""
+        return self.feed(b"\n\n")
 
-    def _hold(self, part: bytes) -> None:
-        self._partial += part
-        self._check(len(self._partial))
-
-    def _whole_line(self, end: bytes) -> bytes:
-        if self._partial:
-            self._partial += end
-            end = bytes(self._partial)
-            self._partial = bytearray()
-        if self._at_start:
-            self._at_start = False
-            end = end.removeprefix(_BYTE_ORDER_MARK)
-        return end
-
-    def _read_lines(self, lines: list[bytes]) -> list[bytes]:
+    def _parse_lines(self, lines: list[bytes]) -> list[bytes]:
         events: list[bytes] = []
         data = self._data
         for line in lines:
@@ -85,9 +77,9 @@ class SSEParser:
             else:
                 continue
             self._data_size += len(line)
-            self._check(self._data_size)
+            if self._data_size > self._max_event_bytes:
+                raise self._too_large()
         return events
 
-    def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise MalformedError(f"an event of more than {self._limit} bytes")
+    def _too_large(self) -> MalformedError:
+        return MalformedError(f"an event of more than {self._max_event_bytes} bytes")

@@ -1,3 +1,5 @@
+"""Replaces what no encoder and no database accepts in text: surrogates and NUL."""
+
 from __future__ import annotations
 
 import re
@@ -6,38 +8,37 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _PAIR_OR_LONE = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff\0]")
 
 
-def _repair(match: re.Match[str]) -> str:
+def _repair_match(match: re.Match[str]) -> str:
     found = match[0]
     if len(found) == 1:
         return _REPLACEMENT
     return chr(0x10000 + ((ord(found[0]) - 0xD800) << 10) + (ord(found[1]) - 0xDC00))
 
 
-class TextRepair:
-    """Makes text of fragments that every encoder and database takes: a surrogate pair that was split over two fragments
-    is joined, a lone surrogate and NUL become U+FFFD. One object per sequence of fragments."""
+def repair_text(text: str) -> str:
+    """Returns the text with surrogate pairs joined, and each lone surrogate and NUL replaced by U+FFFD."""
+    return _PAIR_OR_LONE.sub(_repair_match, text)
 
-    __slots__ = ("_held",)
+
+class TextRepairer:
+    """Repairs a text that arrives in fragments, also where a surrogate pair is split between two of them."""
+
+    __slots__ = ("_high_surrogate",)
 
     def __init__(self) -> None:
-        self._held = ""
+        self._high_surrogate = ""
 
-    def mend(self, fragment: str) -> str:
-        """Returns what is known of the text by now; a trailing half of a pair waits for the next fragment."""
-        if fragment.isascii() and not self._held and "\0" not in fragment:
+    def feed(self, fragment: str) -> str:
+        """Returns the repaired fragment. A high surrogate at its end is held back until the next one."""
+        if fragment.isascii() and not self._high_surrogate and "\0" not in fragment:
             return fragment
-        text = self._held + fragment
-        self._held = ""
+        text = self._high_surrogate + fragment
+        self._high_surrogate = ""
         if "\ud800" <= text[-1:] <= "\udbff":
-            text, self._held = text[:-1], text[-1]
-        return _PAIR_OR_LONE.sub(_repair, text)
+            text, self._high_surrogate = text[:-1], text[-1]
+        return repair_text(text)
 
-    def rest(self) -> str:
-        """Returns what the half that still waited becomes, now that nothing follows."""
-        held, self._held = self._held, ""
+    def flush(self) -> str:
+        """Returns the replacement of a high surrogate that was held back, else an empty string."""
+        held, self._high_surrogate = self._high_surrogate, ""
         return _REPLACEMENT if held else ""
-
-
-def repaired(text: str) -> str:
-    """The whole text at once."""
-    return _PAIR_OR_LONE.sub(_repair, text)

@@ -1,3 +1,5 @@
+"""Estimates how many tokens a text has."""
+
 from __future__ import annotations
 
 _ASCII = bytes(range(0x80))
@@ -7,12 +9,12 @@ _NOT_LEADING_FOUR = bytes(b for b in range(256) if not 0xF0 <= b <= 0xF4)
 
 
 def estimate_tokens(text: str) -> int:
-    """Roughly how many tokens a model counts for `text`; 0 only for the empty text.
+    """Returns roughly how many tokens a model counts for `text`; 0 only for the empty text.
 
-    An estimate, for budgets and for servers that report no usage: a token per four ASCII characters (the rule of
-    thumb of https://help.openai.com/en/articles/4936856), per two characters of the alphabets that UTF-8 writes in two
-    bytes (Cyrillic, Greek, Hebrew, Arabic), per character of three bytes (Chinese, Japanese, Korean), and two per
-    character of four (emoji). Vocabularies differ; a quarter up or down is usual.
+    Used for budgets, and for servers that report no usage. Counts a token per four ASCII characters (the rule of thumb
+    of https://help.openai.com/en/articles/4936856), per two characters of alphabets with two bytes in UTF-8 (Cyrillic,
+    Greek, Hebrew, Arabic), per character with three bytes (Chinese, Japanese, Korean), and two tokens per character
+    with four bytes (emoji). Vocabularies differ: an error of a quarter is usual.
     """
     if text.isascii():
         return -(-len(text) // 4)

@@ -1,3 +1,5 @@
+"""Assembles the fragments of tool calls that servers stream into calls."""
+
 from __future__ import annotations
 
 import json
@@ -7,48 +9,63 @@ from typing import Any
 import orjson
 
 from conversations.llm.errors import MalformedError
-from conversations.llm.surrogates import TextRepair, repaired
+from conversations.llm.surrogates import TextRepairer, repair_text
 from conversations.llm.types import ToolCallDelta
 
 MAX_CALLS = 256
-"""In one answer; more is no model that works."""
-LONGEST_NAME, LONGEST_ID = 200, 10_000
+"""Calls in one answer. No working model asks for more."""
+MAX_NAME_LENGTH = 200
+MAX_ID_LENGTH = 10_000
 
-_LONGEST_CHECKED_AGAIN = 64 * 1024
+_MAX_REPARSED_CHARACTERS = 64 * 1024
 
 
-class OpenCall:
-    """A call whose arguments may still grow; `index` is our ordinal. For the world it begins once its name is known."""
+class PartialToolCall:
+    """A call whose arguments may still grow. `index` is its ordinal in the answer.
 
-    __slots__ = ("_arguments", "_id", "_introduced", "_last", "_repair", "begun", "given_id", "index", "name")
+    Deltas of the call are made only from the moment its name is known, when it is `announced`.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_has_delta",
+        "_id",
+        "_last_fragment",
+        "_repairer",
+        "announced",
+        "index",
+        "name",
+        "server_id",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.given_id = ""
+        self.server_id = ""
         self.name = ""
-        self.begun = False
+        self.announced = False
         self._id = ""
-        self._introduced = False
+        self._has_delta = False
         self._arguments = StringIO()
-        self._last = ""
-        self._repair = TextRepair()
+        self._last_fragment = ""
+        self._repairer = TextRepairer()
 
-    def begin(self) -> None:
-        """From now on the world knows the call; an id that comes later is not its own."""
-        self.begun = True
-        self._id = self.given_id or f"call_{self.index}"
+    def announce(self) -> None:
+        """Fixes the call's id: an id that the server sends later is ignored."""
+        self.announced = True
+        self._id = self.server_id or f"call_{self.index}"
 
-    def grow(self, fragment: str) -> str:
-        """Returns the fragment, mended, or what it and earlier ones come to now that the text is known."""
-        return self._keep(self._repair.mend(fragment))
-
-    def rest(self) -> str:
-        return self._keep(self._repair.rest())
-
-    def _keep(self, text: str) -> str:
+    def append(self, fragment: str) -> str:
+        """Appends a fragment of the arguments, and returns it with its surrogates repaired."""
+        text = self._repairer.feed(fragment)
         if text:
             self._arguments.write(text)
-            self._last = text
+            self._last_fragment = text
+        return text
+
+    def flush(self) -> str:
+        """Appends and returns what the repair of surrogates held back."""
+        text = self._repairer.flush()
+        self._arguments.write(text)
         return text
 
     @property
@@ -56,94 +73,91 @@ class OpenCall:
         return self._arguments.getvalue()
 
     def delta(self, arguments: str) -> ToolCallDelta:
-        """The next fragment as the world sees it: the first has id and name, an id being made if there is none."""
-        if self._introduced:
+        """Returns the next delta of the call. Only the first has the id and the name."""
+        if self._has_delta:
             return ToolCallDelta(self.index, arguments=arguments)
-        self._introduced = True
+        self._has_delta = True
         return ToolCallDelta(self.index, self._id, self.name, arguments)
 
-    def would_be_followed_by(self, fragment: str) -> bool:
-        """Whether `fragment` begins another call's arguments: ours are whole, so that it cannot continue them."""
+    def is_complete_before(self, fragment: str) -> bool:
+        """Returns whether the arguments are complete, so that `fragment` begins those of another call."""
         return (
             fragment.lstrip().startswith("{")
-            and self._arguments.tell() <= _LONGEST_CHECKED_AGAIN
-            and self._last.rstrip().endswith("}")
-            and parses(self.arguments)
+            and self._arguments.tell() <= _MAX_REPARSED_CHARACTERS
+            and self._last_fragment.rstrip().endswith("}")
+            and is_json(self.arguments)
         )
 
 
-def parses(arguments: str) -> bool:
-    """Whether a call's arguments are a whole JSON value."""
+def is_json(text: str) -> bool:
     try:
-        orjson.loads(arguments)
+        orjson.loads(text)
     except ValueError:
         return False
     return True
 
 
-class ToolCallReader:
-    """Fragments of tool calls as servers send them, sorted into calls.
+class ToolCallAssembler:
+    """Assigns fragments of tool calls to calls.
 
-    The index tells calls apart, where it is given and right. Where every call has index 0, or none has one, a new id or
-    name begins a call; a repeated one does not; whatever has neither continues the latest.
+    The index identifies the call, where servers send it and send it right. Where every call has index 0, or none has
+    an index, a new id or a new name begins a call; a repeated id or name continues its call, and a fragment with
+    neither continues the latest call.
     """
 
     __slots__ = ("_by_id", "_by_index", "calls")
 
     def __init__(self) -> None:
-        self.calls: list[OpenCall] = []
-        self._by_index: dict[int, OpenCall] = {}
-        self._by_id: dict[str, OpenCall] = {}
+        self.calls: list[PartialToolCall] = []
+        self._by_index: dict[int, PartialToolCall] = {}
+        self._by_id: dict[str, PartialToolCall] = {}
 
-    def read(self, fragment: dict[str, Any]) -> tuple[OpenCall, str] | None:
-        """Returns the call that this fragment belongs to and what it adds to its arguments; None if it says nothing."""
+    def add(self, fragment: dict[str, Any]) -> tuple[PartialToolCall, str] | None:
+        """Returns the fragment's call and the arguments that it adds; None if the fragment is empty."""
         function = fragment.get("function")
         if not isinstance(function, dict):
             function = fragment
-        name, arguments = _text(function.get("name")), _arguments(function.get("arguments"))
+        name, arguments = _text(function.get("name")), _arguments_text(function.get("arguments"))
         call_id, index = _text(fragment.get("id")), _index(fragment.get("index"))
-        if len(name) > LONGEST_NAME or len(call_id) > LONGEST_ID:
-            raise MalformedError("a tool call with a name or an id of absurd length")
+        if len(name) > MAX_NAME_LENGTH or len(call_id) > MAX_ID_LENGTH:
+            raise MalformedError("a tool call whose name or id is too long")
         if not (name or arguments or call_id):
             return None
-        call = self._find(index, call_id, name, arguments) or self._open(index)
+        call = self._find(index, call_id, name, arguments)
+        if call is None:
+            if len(self.calls) >= MAX_CALLS:
+                raise MalformedError(f"more than {MAX_CALLS} tool calls in one answer")
+            call = PartialToolCall(len(self.calls))
+            self.calls.append(call)
+            if index is not None:
+                self._by_index[index] = call
         call.name = call.name or name
-        if call_id and not call.given_id:
-            call.given_id = call_id
+        if call_id and not call.server_id:
+            call.server_id = call_id
             self._by_id.setdefault(call_id, call)
-        return call, call.grow(arguments)
+        return call, call.append(arguments)
 
-    def _find(self, index: int | None, call_id: str, name: str, arguments: str) -> OpenCall | None:
-        current = self._by_index.get(index) if index is not None else self._latest()
+    def _find(self, index: int | None, call_id: str, name: str, arguments: str) -> PartialToolCall | None:
+        """Returns the call that the fragment continues; None if it begins one."""
+        latest = self.calls[-1] if self.calls else None
+        current = latest if index is None else self._by_index.get(index)
         known = self._by_id.get(call_id) if call_id else None
         if current is None:
             return known if index is None else None
-        if call_id and call_id == current.given_id:
+        if call_id and call_id == current.server_id:
             return current
         if known is not None:
             return known
-        if call_id and (index is None or (name and current.given_id)):
+        if call_id and (index is None or (name and current.server_id)):
             return None
-        if name and current.name and (name != current.name or current.would_be_followed_by(arguments)):
+        if name and current.name and (name != current.name or current.is_complete_before(arguments)):
             return None
         return current
-
-    def _latest(self) -> OpenCall | None:
-        return self.calls[-1] if self.calls else None
-
-    def _open(self, index: int | None) -> OpenCall:
-        if len(self.calls) >= MAX_CALLS:
-            raise MalformedError(f"more than {MAX_CALLS} tool calls in one answer")
-        call = OpenCall(len(self.calls))
-        self.calls.append(call)
-        if index is not None:
-            self._by_index[index] = call
-        return call
 
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return repaired(value)
+        return repair_text(value)
     return str(value) if isinstance(value, int) else ""
 
 
@@ -153,8 +167,8 @@ def _index(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _arguments(value: object) -> str:
-    """Arguments are JSON text; some servers send the object itself."""
+def _arguments_text(value: object) -> str:
+    """Returns the arguments as JSON text; some servers send the object itself."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -1,4 +1,4 @@
-"""The vocabulary shared by everything that talks to a language model."""
+"""Types for requests to language models and for the deltas of their answers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ThinkingStyle = Literal["none", "thinking", "enable_thinking", "chat_template_kw
 ThinkingField = Literal["reasoning_content", "reasoning", ""]
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
 ToolChoice = str | Mapping[str, Any]
-"""OpenAI's: "auto", "none", "required" or {"type": "function", "function": {"name": ...}}."""
+"""As in OpenAI's API: "auto", "none", "required" or {"type": "function", "function": {"name": ...}}."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A call that the model asked for; `arguments` is JSON text exactly as the model wrote it."""
+    """A call that the model requested; `arguments` is the JSON text exactly as the model wrote it."""
 
     id: str
     name: str
@@ -26,8 +26,9 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a request. `tool_calls` belongs to assistants, `tool_call_id` to tools;
-    `thinking` is the assistant's reasoning, for servers that want it back within a run."""
+    """One message of a request. `tool_calls` belongs to the role assistant, `tool_call_id` to the role tool.
+
+    `thinking` is the assistant's reasoning, for servers that require it within a run."""
 
     role: Role
     content: str
@@ -38,7 +39,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A tool as the model is told of it; `parameters` is a JSON Schema of type object."""
+    """A tool as it is described to the model; `parameters` is a JSON Schema of type object."""
 
     name: str
     description: str
@@ -47,7 +48,7 @@ class FunctionDefinition:
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """What one model call asks; None leaves a parameter out of the request."""
+    """The request of one model call; a parameter that is None is left out of it."""
 
     messages: Sequence[ChatMessage]
     tools: Sequence[FunctionDefinition] = ()
@@ -59,8 +60,8 @@ class CompletionRequest:
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds. `first_token` runs from the request to the first byte of the answer's body, `idle` between two reads,
-    `total` over the whole."""
+    """Time limits in seconds: `first_token` from the request to the first byte of the response body, `idle` for each
+    read after it, `total` for the whole model call."""
 
     connect: float = 10
     first_token: float = 120
@@ -70,11 +71,11 @@ class TimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model on a server: where a request goes and in which dialect.
+    """A model on a server, and how its requests differ from OpenAI's.
 
-    `retries` counts further attempts, made only before the first delta. `thinking_field` is where an assistant's
-    reasoning is sent back ("": nowhere), `empty_content` what stands for an assistant's text when there is only calls.
-    `headers` and `body` are added to each request; `body` overrides what would be sent.
+    `retries` is the number of further attempts, which are made only before the first delta. `thinking_field` is the
+    field in which an assistant's reasoning is sent back ("" for none). `empty_content` is the content of an assistant's
+    message that has only calls. `headers` and `body` are added to each request; `body` overrides other fields.
     """
 
     base_url: str
@@ -102,12 +103,12 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class TextWasThinking:
-    """All text so far was thinking, as its end shows. Comes once at most, and only while nothing but text has come."""
+    """All text so far was thinking. Occurs at most once, and only after text deltas alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A fragment of the call at `index`; `id` and `name` come whole and once (else ""), `arguments` in pieces."""
+    """A fragment of the call at `index`. Only the first has `id` and `name`; `arguments` arrive in fragments."""
 
     index: int
     id: str = ""
@@ -117,7 +118,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model call; `reasoning` is part of `completion`, `cached` part of `prompt`."""
+    """Tokens of one model call. `completion` includes `reasoning`, and `prompt` includes `cached`."""
 
     prompt: int = 0
     completion: int = 0
@@ -128,7 +129,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The model stopped, and why. The last delta of a stream but for Usage."""
+    """The reason why the model stopped. Only Usage may follow it."""
 
     reason: FinishReason
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from conversations.llm.backoff import pause_before_next
+from conversations.llm.backoff import retry_delay
 from conversations.llm.completion import Completion
 from conversations.llm.errors import LLMError
 from conversations.llm.types import (
@@ -133,7 +133,7 @@ class ModelCall:
         """Returns the seconds before the call is repeated; None if it did not break off, or repeating does not help."""
         if self.failure is None or self.shown._first_token_at is None:
             return None
-        return pause_before_next(retry, self.failure, backoff) if self.failure.repeatable else None
+        return retry_delay(retry, self.failure, backoff) if self.failure.repeatable else None
 
     def apply(self, delta: Delta) -> list[StepEvent]:
         self.completion.add(delta)

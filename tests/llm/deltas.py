@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from conversations.llm.answer import AnswerDecoder
 from conversations.llm.errors import LLMError
+from conversations.llm.response_decoder import ResponseDecoder
 from conversations.llm.types import Delta, TextDelta, ThinkingDelta, ToolCallDelta
 
 Outcome = tuple[list[Delta], str]
@@ -11,19 +11,19 @@ Outcome = tuple[list[Delta], str]
 
 def decode(*pieces: bytes) -> Outcome:
     """The deltas of a body that came in these pieces, adjacent ones joined, and the code of the error, or ""."""
-    decoder = AnswerDecoder()
+    decoder = ResponseDecoder()
     deltas: list[Delta] = []
     try:
         for piece in pieces:
             decoder.feed(piece)
-            deltas += decoder.take()
+            deltas += decoder.chunks.take()
             if decoder.done:
                 break
         else:
             decoder.end()
     except LLMError as error:
-        return joined([*deltas, *decoder.take()]), error.code
-    return joined([*deltas, *decoder.take()]), ""
+        return joined([*deltas, *decoder.chunks.take()]), error.code
+    return joined([*deltas, *decoder.chunks.take()]), ""
 
 
 def joined(deltas: Iterable[Delta]) -> list[Delta]:

@@ -222,7 +222,7 @@ async def test_an_answer_whose_coding_is_wrong_is_malformed(client: ModelClient)
 
 
 async def test_an_endless_answer_is_malformed(client: ModelClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.llm.answer.MAX_ANSWER_BYTES", 50_000)
+    monkeypatch.setattr("conversations.llm.response_decoder.MAX_RESPONSE_BYTES", 50_000)
     async with model_server([raw(b": nothing\n\n" * 100)] * 100) as server:
         _, error = await ask(client, endpoint(server))
     assert error is not None

@@ -73,7 +73,7 @@ async def test_time_that_the_reader_takes_is_not_silence_of_the_server(client: M
 
 
 async def test_silence_after_the_finish_is_the_end(client: ModelClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.llm.client._AFTER_FINISH", 0.05)
+    monkeypatch.setattr("conversations.llm.client.FINISH_TIMEOUT", 0.05)
     async with model_server([text("Hello"), finish(), hang()]) as server:
         assert await ask(client, endpoint(server)) == ([TextDelta("Hello"), Finish("stop")], None)
 

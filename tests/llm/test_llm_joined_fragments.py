@@ -1,39 +1,59 @@
-"""Words that came together are taken as one fragment; nothing else changes."""
+"""Fragments that arrive together become one delta; nothing else changes."""
 
 from __future__ import annotations
+
+from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversations.llm.client import joined
 from conversations.llm.completion import Completion
+from conversations.llm.response_decoder import ResponseDecoder
 from conversations.llm.types import Delta, Finish, TextDelta, ThinkingDelta, ToolCallDelta
+from tests.modelserver import Part, body_of, done, finish, text, thinking, tool_arguments, tool_call
 
-ANY = st.one_of(
-    st.builds(TextDelta, st.text(max_size=3)),
-    st.builds(ThinkingDelta, st.text(max_size=3)),
-    st.builds(ToolCallDelta, st.just(0), st.just("call"), st.just("name"), st.text(max_size=3)),
+CALL = tool_call("name", "{", call_id="call")
+ANY_PARTS = st.lists(
+    st.one_of(
+        st.builds(text, st.text(max_size=3) | st.sampled_from(["<think>", "</think>", "<thi"])),
+        st.builds(thinking, st.text(max_size=3)),
+        st.builds(tool_arguments, st.text(max_size=3)),
+    ),
+    max_size=12,
 )
 
 
+def decode(*bodies: bytes) -> list[Delta]:
+    """The deltas of a response whose body arrives in these reads."""
+    decoder = ResponseDecoder()
+    deltas: list[Delta] = []
+    for body in bodies:
+        decoder.feed(body)
+        deltas += decoder.chunks.take()
+    return deltas
+
+
+def completion_of(deltas: list[Delta]) -> tuple[object, ...]:
+    completion = Completion()
+    for delta in deltas:
+        completion.add(delta)
+    return completion.text, completion.thinking, completion.tool_calls, completion.finish_reason
+
+
 def test_words_of_a_kind_become_one_and_keep_their_place() -> None:
-    call = ToolCallDelta(0, "call", "name", "{}")
-    came: list[Delta] = [ThinkingDelta("Let "), ThinkingDelta("me"), TextDelta("It "), TextDelta("is"), call, call]
-    assert list(joined([*came, TextDelta("."), Finish("stop")])) == [
+    words = [thinking("Let "), thinking("me"), text("It "), text("is"), CALL, tool_arguments("}"), text("."), finish()]
+    assert decode(body_of([*words, done()])) == [
         ThinkingDelta("Let me"),
         TextDelta("It is"),
-        call,
-        call,
+        ToolCallDelta(0, "call", "name", "{}"),
         TextDelta("."),
-        Finish("stop"),
+        Finish("tool_calls"),
     ]
 
 
-@given(st.lists(ANY, max_size=12))
-def test_an_answer_is_the_same(deltas: list[Delta]) -> None:
-    alone, together = Completion(), Completion()
-    for delta in deltas:
-        alone.add(delta)
-    for delta in joined(deltas):
-        together.add(delta)
-    assert (alone.text, alone.thinking, alone.tool_calls) == (together.text, together.thinking, together.tool_calls)
+@given(ANY_PARTS)
+def test_an_answer_is_the_same(parts: list[Part]) -> None:
+    parts = [CALL, *parts, finish(), done()]
+    together, apart = decode(body_of(parts)), decode(*(body_of([part]) for part in parts))
+    assert completion_of(together) == completion_of(apart)
+    assert all(len(list(group)) == 1 for kind, group in groupby(together, type) if kind is not ToolCallDelta)

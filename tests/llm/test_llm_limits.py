@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from conversations.llm.answer import MAX_ANSWER_BYTES, AnswerDecoder
-from conversations.llm.chunks import MAX_CHARACTERS
+from conversations.llm.chunk_decoder import MAX_CHARACTERS
 from conversations.llm.completion import Completion
 from conversations.llm.errors import MalformedError
+from conversations.llm.response_decoder import MAX_RESPONSE_BYTES, ResponseDecoder
 from conversations.llm.sse import MAX_EVENT_BYTES
 from conversations.llm.tool_calls import MAX_CALLS
 from conversations.llm.types import TextDelta
@@ -35,7 +35,7 @@ class Reader:
     """Takes pieces of a body and counts them: `taken` bytes."""
 
     def __init__(self) -> None:
-        self.decoder = AnswerDecoder()
+        self.decoder = ResponseDecoder()
         self.completion = Completion()
         self.taken = 0
 
@@ -43,7 +43,7 @@ class Reader:
         for piece in pieces:
             self.taken += len(piece)
             self.decoder.feed(piece)
-            for delta in self.decoder.take():
+            for delta in self.decoder.chunks.take():
                 self.completion.add(delta)
 
 
@@ -83,12 +83,12 @@ def test_as_many_calls_as_the_limit_are_an_answer() -> None:
 def test_a_billion_fragments_of_one_call_hold_no_memory() -> None:
     first = body_of([tool_call("add", "{", call_id="a")])
     more = (body_of([chunk({"tool_calls": [{"index": 0, "id": f"id-{n}"}]})]) for n in itertools.count())
-    decoder = AnswerDecoder()
+    decoder = ResponseDecoder()
     decoder.feed(first)
     with memory_below(0.2):
         for piece in itertools.islice(more, 5_000):
             decoder.feed(piece)
-    assert len(decoder.take()) == 1
+    assert len(decoder.chunks.take()) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_billion_fragments_of_one_call_hold_no_memory() -> None:
     ids=["text", "thinking", "arguments", "thinking in tags"],
 )
 def test_endless_words_stop_at_the_limit_of_characters(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.llm.chunks.MAX_CHARACTERS", 50_000)
+    monkeypatch.setattr("conversations.llm.chunk_decoder.MAX_CHARACTERS", 50_000)
     begun = body_of([tool_call("add", "", call_id="a")])
     pieces = itertools.chain([begun], itertools.repeat(body_of([part])))
     completion = refused(pieces, "more than 50000 characters").completion
@@ -106,7 +106,7 @@ def test_endless_words_stop_at_the_limit_of_characters(part: Part, monkeypatch: 
 
 
 def test_arguments_of_a_call_without_a_name_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.llm.chunks.MAX_CHARACTERS", 50_000)
+    monkeypatch.setattr("conversations.llm.chunk_decoder.MAX_CHARACTERS", 50_000)
     refused(itertools.repeat(body_of([tool_arguments("x" * 1000)])), "more than 50000 characters")
 
 
@@ -119,14 +119,14 @@ def test_small_pieces_of_a_long_text_take_little_more_than_the_text() -> None:
 
 
 def test_an_answer_of_nothing_but_comments_stops_at_the_limit_of_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.llm.answer.MAX_ANSWER_BYTES", 50_000)
+    monkeypatch.setattr("conversations.llm.response_decoder.MAX_RESPONSE_BYTES", 50_000)
     reader = refused(itertools.repeat(b": nothing\n\n"), "more than 50000 bytes")
     assert 50_000 < reader.taken < 50_020
 
 
 def test_the_limits_leave_room_for_the_longest_answers() -> None:
     # 128,000 tokens, of which a server makes a chunk of up to 500 bytes each.
-    assert MAX_ANSWER_BYTES > 128_000 * 500
+    assert MAX_RESPONSE_BYTES > 128_000 * 500
     assert MAX_CHARACTERS > 128_000 * 20
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversations.llm.dialect import request_body
+from conversations.llm.request_body import encode_request_body
 from conversations.llm.types import ChatMessage, CompletionRequest, Endpoint, FunctionCall, FunctionDefinition
 
 USER = ChatMessage("user", "Hello?")
@@ -15,7 +15,7 @@ CALL = FunctionCall("a", "add", '{"x": 1}')
 
 def body(*messages: ChatMessage, endpoint: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
     asked = CompletionRequest(messages or (USER,), **request)
-    written = json.loads(request_body(Endpoint("http://host/v1", "m", **(endpoint or {})), asked))
+    written = json.loads(encode_request_body(Endpoint("http://host/v1", "m", **(endpoint or {})), asked))
     assert isinstance(written, dict)
     return written
 
@@ -99,5 +99,5 @@ def test_an_endpoints_own_fields_are_added_and_override() -> None:
 
 def test_fields_known_to_be_refused_are_left_out() -> None:
     asked = CompletionRequest([USER])
-    written = request_body(Endpoint("http://host/v1", "m"), asked, without=frozenset({"stream_options"}))
+    written = encode_request_body(Endpoint("http://host/v1", "m"), asked, without=frozenset({"stream_options"}))
     assert "stream_options" not in json.loads(written)

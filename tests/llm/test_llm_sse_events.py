@@ -78,11 +78,11 @@ def test_an_event_comes_out_as_soon_as_its_empty_line_is_there() -> None:
 @pytest.mark.parametrize("endless", [b"x", b"data: x\n", b"data:\n"])
 def test_an_endless_line_or_event_is_refused(endless: bytes) -> None:
     with pytest.raises(MalformedError, match="1000 bytes"):
-        feed_all(SSEParser(limit=1000), [endless] * 1001)
+        feed_all(SSEParser(max_event_bytes=1000), [endless] * 1001)
 
 
 def test_events_within_the_limit_may_be_many() -> None:
-    parser = SSEParser(limit=100)
+    parser = SSEParser(max_event_bytes=100)
     assert sum(len(parser.feed(b"data: 0123456789\n\n: note\n")) for _ in range(1000)) == 1000
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Preferences
-from conversations.llm.dialect import request_body
+from conversations.llm.request_body import encode_request_body
 from conversations.llm.types import CompletionRequest, Endpoint
 from conversations.models import Project, Step
 from conversations.runner.history import NO_RESULT, UNANSWERED, load_history
@@ -26,7 +26,7 @@ UNLIMITED = 10_000_000
 def sent(talk: Talk, budget: int = UNLIMITED) -> list[dict[str, Any]]:
     """The messages as they go over the wire."""
     history = load_history(run=talk.run(), budget=budget, today=TODAY)
-    body = request_body(Endpoint("http://model", "m"), CompletionRequest(history))
+    body = encode_request_body(Endpoint("http://model", "m"), CompletionRequest(history))
     messages: list[dict[str, Any]] = orjson.loads(body)["messages"]
     return messages
 

@@ -1,4 +1,4 @@
-"""A request as the body that an endpoint takes."""
+"""Encodes a request as the JSON body that an endpoint expects."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import orjson
 from conversations.llm.types import ChatMessage, CompletionRequest, Endpoint, FunctionCall, FunctionDefinition
 
 OPTIONAL_FIELDS = ("stream_options", "reasoning_effort", "reasoning_content", "reasoning")
-"""Servers that do not know one of these refuse the request; without it, they answer. The last two are fields of an
-assistant's message, which some servers want back and others, such as Groq and Cerebras, refuse."""
+"""Fields that some servers do not know and then refuse the request, although they answer it without them. The last two
+are fields of an assistant's message, which some servers require and others, such as Groq and Cerebras, refuse."""
 
 
-def request_body(endpoint: Endpoint, request: CompletionRequest, *, without: frozenset[str] = frozenset()) -> bytes:
-    """JSON for POST /chat/completions. `without` names fields of OPTIONAL_FIELDS that the server is known to refuse."""
+def encode_request_body(
+    endpoint: Endpoint, request: CompletionRequest, *, without: frozenset[str] = frozenset()
+) -> bytes:
+    """Returns the JSON for POST /chat/completions. `without` names the OPTIONAL_FIELDS that the server refuses."""
     body: dict[str, Any] = {
         "model": endpoint.model,
-        "messages": [_message(message, endpoint, without) for message in request.messages],
+        "messages": [_encode_message(message, endpoint, without) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
     if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
+        body["tools"] = [_encode_tool(tool) for tool in request.tools]
         if request.tool_choice is not None:
             body["tool_choice"] = request.tool_choice
     if request.temperature is not None:
@@ -30,12 +32,12 @@ def request_body(endpoint: Endpoint, request: CompletionRequest, *, without: fro
     if request.max_tokens is not None:
         body[endpoint.max_tokens_field] = request.max_tokens
     if request.thinking_enabled is not None:
-        body |= _thinking_switch(endpoint, enabled=request.thinking_enabled)
+        body |= _thinking_fields(endpoint, enabled=request.thinking_enabled)
     body |= endpoint.body
     return orjson.dumps({name: value for name, value in body.items() if name not in without}, default=dict)
 
 
-def _thinking_switch(endpoint: Endpoint, *, enabled: bool) -> dict[str, Any]:
+def _thinking_fields(endpoint: Endpoint, *, enabled: bool) -> dict[str, Any]:
     match endpoint.thinking_style:
         case "thinking":
             return {"thinking": {"type": "enabled" if enabled else "disabled"}}
@@ -44,17 +46,17 @@ def _thinking_switch(endpoint: Endpoint, *, enabled: bool) -> dict[str, Any]:
         case "chat_template_kwargs":
             return {"chat_template_kwargs": {"enable_thinking": enabled}}
         case "reasoning_effort":
-            # Models that cannot but think refuse "none": OPTIONAL_FIELDS.
+            # Models that always think refuse "none": see OPTIONAL_FIELDS.
             return {"reasoning_effort": "medium" if enabled else "none"}
         case "none":
             return {}
 
 
-def _message(message: ChatMessage, endpoint: Endpoint, without: frozenset[str]) -> dict[str, Any]:
+def _encode_message(message: ChatMessage, endpoint: Endpoint, without: frozenset[str]) -> dict[str, Any]:
     body: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_calls:
         body["content"] = message.content or endpoint.empty_content
-        body["tool_calls"] = [_call(call) for call in message.tool_calls]
+        body["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         body["tool_call_id"] = message.tool_call_id
     if message.thinking and endpoint.thinking_field and endpoint.thinking_field not in without:
@@ -62,19 +64,16 @@ def _message(message: ChatMessage, endpoint: Endpoint, without: frozenset[str]) 
     return body
 
 
-def _call(call: FunctionCall) -> dict[str, Any]:
-    arguments = call.arguments if _is_object(call.arguments) else "{}"
-    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
-
-
-def _is_object(arguments: str) -> bool:
-    """Servers that read a past call's arguments refuse the whole request, or fail, when they are not an object."""
+def _encode_call(call: FunctionCall) -> dict[str, Any]:
+    # Servers that parse the arguments of past calls refuse the request, or fail, if they are not a JSON object.
     try:
-        return isinstance(orjson.loads(arguments), dict)
+        is_object = isinstance(orjson.loads(call.arguments), dict)
     except ValueError:
-        return False
+        is_object = False
+    function = {"name": call.name, "arguments": call.arguments if is_object else "{}"}
+    return {"id": call.id, "type": "function", "function": function}
 
 
-def _tool(tool: FunctionDefinition) -> dict[str, Any]:
+def _encode_tool(tool: FunctionDefinition) -> dict[str, Any]:
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
