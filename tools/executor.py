@@ -1,4 +1,4 @@
-"""Carrying out a run's tool calls: whatever goes wrong becomes a result that the model can act on."""
+"""Runs the tool calls of a run. Whatever goes wrong becomes a result that the model can react to."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tools.arguments import fingerprint, keyword_arguments, read_arguments
+from tools.arguments import fingerprint, keyword_arguments, parse_arguments
 from tools.registry import ToolRegistry
-from tools.repeats import CallKey, CallMemory
-from tools.results import clean, failure_content, skipped_content, success_content
+from tools.result_cache import CallKey, ResultCache
+from tools.results import failure_content, repair_text, skipped_content, success_content
 from tools.threads import CallTimeoutError, ToolThreads, shared_threads
 from tools.types import Tool, ToolCall, ToolContext, ToolError, ToolEvent, ToolProgress, ToolResult, ToolStarted
 
 Gate = Callable[[Tool, ToolCall], Awaitable[str | None]]
-"""Awaited right before a checked call starts: None lets it, a sentence is the refusal that the model is told."""
+"""Awaited right before a valid call starts. Returns None to let it start, or the reason for refusing it, which becomes
+the result."""
 
-PROGRESS_LENGTH = 200
-CANCEL_GRACE = 1.0
-"""Seconds that an asynchronous tool has to clean up once it is cancelled; after that it is left behind."""
+MAX_PROGRESS_LENGTH = 200
+CANCEL_TIMEOUT = 1.0
+"""Seconds that an asynchronous tool has to clean up after its cancellation. Then it is abandoned."""
 
 logger = logging.getLogger(__name__)
 
 
 class ToolExecutor:
-    """The tool calls of one run, carried out as if one after another in the order in which they were asked for; those
-    of read-only tools run side by side where that makes no difference: a read waits for the writes before it, a write
-    for everything before it. At most `max_workers` run at once. Identical calls are not carried out again
-    (repeats.CallMemory has the rules); `earlier` restores that memory when a run goes on in another process: the calls
-    that have ended, in the order in which they did.
+    """Runs the tool calls of one run, with the same effect as one after another in the order of the calls.
 
-    `timeout` (seconds) is for tools that set none; `result_limit` is in characters. An exception of the `gate` is the
-    only thing that `execute` and `execute_many` raise, besides CancelledError; either ends all calls under way.
+    Calls of read-only tools run concurrently where that makes no difference: a read waits for the writes before it, a
+    write for all calls before it. At most `max_workers` run at once. Identical calls reuse results, by the rules of
+    ResultCache; `finished_calls` fills it when a run continues in another process, in the order in which they ended.
+
+    `timeout` (seconds) applies to tools without their own; `result_limit` is in characters. `execute` and
+    `execute_many` raise only what the `gate` raises, and CancelledError; both stop all calls in progress.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ToolExecutor:
         result_limit: int = 50_000,
         threads: ToolThreads = shared_threads,
         gate: Gate | None = None,
-        earlier: Iterable[tuple[ToolCall, ToolResult]] = (),
+        finished_calls: Iterable[tuple[ToolCall, ToolResult]] = (),
     ) -> None:
         listed = tools.list_all() if isinstance(tools, ToolRegistry) else tools.values()
         self._tools = {tool.name: tool for tool in listed}
@@ -61,57 +62,60 @@ class ToolExecutor:
         self._result_limit = result_limit
         self._threads = threads
         self._gate = gate
-        self._memory = CallMemory()
-        self._order = _Order()
-        for call, result in earlier:
+        self._cache = ResultCache()
+        self._order = _CallOrder()
+        for call, result in finished_calls:
             self._restore(call, result)
 
     async def execute(self, call: ToolCall) -> ToolResult:
-        """One call; like a batch of one."""
+        """Runs one call."""
         [result] = [event async for event in self.execute_many([call]) if isinstance(event, ToolResult)]
         return result
 
     async def execute_many(self, calls: Sequence[ToolCall]) -> AsyncGenerator[ToolEvent, None]:
-        """A batch: everything that happens, as it happens, with exactly one ToolResult for each call."""
+        """Runs a batch of calls. Yields their events as they happen, with exactly one ToolResult for each call."""
         events: asyncio.Queue[ToolEvent | _Reporter | BaseException] = asyncio.Queue()
-        tasks = self._begin(calls, events.put_nowait)
+        tasks = self._start(calls, events.put_nowait)
         try:
-            open_calls = len(calls)
-            while open_calls:
+            remaining = len(calls)
+            while remaining:
                 event = await events.get()
                 if isinstance(event, BaseException):
                     raise event
                 yield event.take() if isinstance(event, _Reporter) else event
-                open_calls -= isinstance(event, ToolResult)
+                remaining -= isinstance(event, ToolResult)
         finally:
-            await _cancel(tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, calls: Sequence[ToolCall], emit: _Emit) -> list[asyncio.Task[None]]:
+    def _start(self, calls: Sequence[ToolCall], emit: _Emit) -> list[asyncio.Task[None]]:
         batch = object()
         tasks = []
         for call in calls:
             try:
                 checked = self._check(call)
             except ToolError as error:
-                emit(_failed(call, str(error)))
+                emit(_failure(call, str(error)))
                 continue
-            before = self._order.before(checked)
-            task = asyncio.create_task(self._deliver(checked, before, batch, emit))
+            predecessors = self._order.predecessors(checked)
+            task = asyncio.create_task(self._run_call(checked, predecessors, batch, emit))
             self._order.add(checked, task)
             tasks.append(task)
         return tasks
 
     def _check(self, call: ToolCall) -> _CheckedCall:
+        """Finds the tool and parses the arguments. Raises ToolError."""
         tool = self._tools.get(call.name)
         if tool is None:
-            raise ToolError(_unknown(call.name, self._tools))
+            raise ToolError(_unknown_tool_message(call.name, self._tools))
         try:
-            arguments = read_arguments(tool, call.arguments)
+            arguments = parse_arguments(tool, call.arguments)
             return _CheckedCall(call, tool, keyword_arguments(arguments), (tool.name, fingerprint(arguments)))
         except ToolError:
             raise
-        except Exception as error:  # a validator of the tool's own
-            raise ToolError(self._explain(tool, error)) from error
+        except Exception as error:  # raised by a validator of the tool
+            raise ToolError(self._log_exception(tool, error)) from error
 
     def _restore(self, call: ToolCall, result: ToolResult) -> None:
         if result.skipped:
@@ -119,84 +123,85 @@ class ToolExecutor:
         try:
             checked = self._check(call)
         except ToolError:
-            self._memory.note_change()  # by a tool that is no longer there, for all that is known
+            self._cache.record_write()  # The tool no longer exists, so it may have written.
             return
-        changes = self._memory.begin(checked.tool)
-        self._memory.record(checked.key, result, batch=None, changes=changes)
+        write_count = self._cache.start(checked.tool)
+        self._cache.store(checked.key, result, batch=None, write_count=write_count)
 
-    async def _deliver(
-        self, checked: _CheckedCall, before: set[asyncio.Task[None]], batch: object, emit: _Emit
+    async def _run_call(
+        self, checked: _CheckedCall, predecessors: set[asyncio.Task[None]], batch: object, emit: _Emit
     ) -> None:
+        """Emits the events of the call, the last of which is its result, or the exception that stops the batch."""
+        call, tool, key = checked.call, checked.tool, checked.key
         try:
-            emit(await self._carry_out(checked, before, batch, emit))
+            if predecessors:
+                await asyncio.wait(predecessors)
+            if cached := self._cache.get(tool, key, batch=batch):
+                content = skipped_content(cached.content)
+                emit(replace(cached, call_id=call.call_id, content=content, skipped=True, execution_time=0.0))
+                return
+            refusal = await self._gate(tool, call) if self._gate else None
+            if refusal is not None:
+                result = _failure(call, refusal)
+                self._cache.store(key, result, batch=batch)
+            else:
+                async with self._slots:
+                    write_count = self._cache.start(tool)
+                    emit(ToolStarted(call.call_id))
+                    result = await self._call_tool(checked, emit)
+                    self._cache.store(key, result, batch=batch, write_count=write_count)
+            emit(result)
         except BaseException as error:
             emit(error)
             raise
 
-    async def _carry_out(
-        self, checked: _CheckedCall, before: set[asyncio.Task[None]], batch: object, emit: _Emit
-    ) -> ToolResult:
-        if before:
-            await asyncio.wait(before)
-        call = checked.call
-        if served := self._memory.serving(checked.tool, checked.key, batch=batch):
-            return replace(
-                served, call_id=call.call_id, content=skipped_content(served.content), skipped=True, execution_time=0.0
-            )
-        refusal = await self._gate(checked.tool, call) if self._gate else None
-        if refusal is not None:
-            result = _failed(call, refusal)
-            self._memory.record(checked.key, result, batch=batch)
-            return result
-        async with self._slots:
-            changes = self._memory.begin(checked.tool)
-            emit(ToolStarted(call.call_id))
-            result = await self._run(checked, emit)
-            self._memory.record(checked.key, result, batch=batch, changes=changes)
-            return result
-
-    async def _run(self, checked: _CheckedCall, emit: _Emit) -> ToolResult:
+    async def _call_tool(self, checked: _CheckedCall, emit: _Emit) -> ToolResult:
         tool, call = checked.tool, checked.call
         reporter = _Reporter(call.call_id, emit)
-        function = checked.bound(replace(self._context, call_id=call.call_id, report=reporter))
+        arguments = checked.arguments
+        if tool.context_parameter:
+            context = replace(self._context, call_id=call.call_id, report=reporter)
+            arguments = {**arguments, tool.context_parameter: context}
+        time_limit = self._timeout if tool.timeout is None else tool.timeout
         started = time.perf_counter()
         try:
-            content, elapsed = await self._invoke(tool, function)
+            content, elapsed = await self._call_function(tool, partial(tool.function, **arguments), time_limit)
             return ToolResult(call.call_id, call.name, content, success=True, execution_time=elapsed)
         except CallTimeoutError:
-            error = _time_out(tool, self._time_limit(tool))
+            error = f"Tool execution timed out after {time_limit:g} seconds."
+            if not tool.read_only:
+                error += " Whether it had an effect is unknown: check before trying again."
         except ToolError as refusal:
             error = str(refusal) or "The tool refused without saying why."
         except Exception as exception:
-            error = self._explain(tool, exception)
+            error = self._log_exception(tool, exception)
         finally:
             reporter.close()
-        return _failed(call, error, _since(started))
+        return _failure(call, error, _seconds_since(started))
 
-    async def _invoke(self, tool: Tool, function: Callable[[], Any]) -> tuple[str, float]:
-        """The content and the seconds that the tool took. Encoding happens in a thread: a result may be large."""
-        limit, time_limit = self._result_limit, self._time_limit(tool)
+    async def _call_function(self, tool: Tool, function: Callable[[], Any], time_limit: float) -> tuple[str, float]:
+        """Returns the result's content, which is encoded in a thread as it may be large, and the tool's seconds."""
+        limit = self._result_limit
 
         def call_and_encode() -> tuple[str, float]:
             started = time.perf_counter()
             result = function()
-            elapsed = _since(started)
+            elapsed = _seconds_since(started)
             return success_content(result, elapsed, limit), elapsed
 
         if not inspect.iscoroutinefunction(tool.function):
             return await self._threads.run(call_and_encode, time_limit=time_limit, label=tool.name)
         started = time.perf_counter()
-        result = await _await_in_time(function, time_limit, tool.name)
-        elapsed = _since(started)
+        result = await _await_with_timeout(function, time_limit, tool.name)
+        elapsed = _seconds_since(started)
         encode = partial(success_content, result, elapsed, limit)
         return await self._threads.run(encode, time_limit=time_limit, label=tool.name), elapsed
 
-    def _time_limit(self, tool: Tool) -> float:
-        return self._timeout if tool.timeout is None else tool.timeout
-
-    def _explain(self, tool: Tool, error: Exception) -> str:
+    def _log_exception(self, tool: Tool, error: Exception) -> str:
+        """Returns the message for the model, without the path of the workspace."""
         logger.error("The tool %s failed", tool.name, exc_info=error)
-        text = _message(error).replace(f"{self._context.workspace}/", "").replace(str(self._context.workspace), ".")
+        workspace = self._context.workspace
+        text = _exception_message(error).replace(f"{workspace}/", "").replace(str(workspace), ".")
         return f"Tool execution failed: {text}"
 
 
@@ -207,38 +212,34 @@ class _CheckedCall:
     arguments: dict[str, Any]
     key: CallKey
 
-    def bound(self, context: ToolContext) -> Callable[[], Any]:
-        named = self.tool.context_parameter
-        return partial(self.tool.function, **self.arguments, **({named: context} if named else {}))
 
-
-class _Order:
-    """Who waits for whom among the calls under way."""
+class _CallOrder:
+    """Knows which calls in progress a new call has to wait for."""
 
     def __init__(self) -> None:
-        self._write: set[asyncio.Task[None]] = set()
+        self._last_write: set[asyncio.Task[None]] = set()
         self._reads: set[asyncio.Task[None]] = set()
-        self._identical: dict[CallKey, asyncio.Task[None]] = {}
+        self._by_key: dict[CallKey, asyncio.Task[None]] = {}
 
-    def before(self, checked: _CheckedCall) -> set[asyncio.Task[None]]:
-        """The calls that have to end before this one begins. (A write stands for all that was before it.)"""
-        waits = set(self._write) if checked.tool.read_only else self._write | self._reads
-        if checked.key in self._identical:
-            waits.add(self._identical[checked.key])
-        return {task for task in waits if not task.done()}
+    def predecessors(self, checked: _CheckedCall) -> set[asyncio.Task[None]]:
+        """Returns the tasks that have to end before the call starts. A write waits for all that came before it."""
+        tasks = set(self._last_write) if checked.tool.read_only else self._last_write | self._reads
+        if checked.key in self._by_key:
+            tasks.add(self._by_key[checked.key])
+        return {task for task in tasks if not task.done()}
 
     def add(self, checked: _CheckedCall, task: asyncio.Task[None]) -> None:
         if checked.tool.read_only:
             self._reads.add(task)
             task.add_done_callback(self._reads.discard)
         else:
-            self._write = {task}
+            self._last_write = {task}
             self._reads.clear()
-        self._identical[checked.key] = task
+        self._by_key[checked.key] = task
 
 
 class _Reporter:
-    """A tool's `context.report`, callable from any thread. Only the newest line is kept until somebody takes it."""
+    """A tool's `context.report`, callable from any thread. Keeps only the newest line until it is taken."""
 
     def __init__(self, call_id: str, emit: _Emit) -> None:
         self._call_id = call_id
@@ -246,47 +247,44 @@ class _Reporter:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._line = ""
-        self._waiting = False
-        self._closed = False
+        self._is_waiting = False
+        self._is_closed = False
 
     def __call__(self, line: str) -> None:
-        text = " ".join(clean(str(line)[: 10 * PROGRESS_LENGTH]).split())[:PROGRESS_LENGTH]
+        text = " ".join(repair_text(str(line)[: 10 * MAX_PROGRESS_LENGTH]).split())[:MAX_PROGRESS_LENGTH]
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 return
             self._line = text
-            if self._waiting:
+            if self._is_waiting:
                 return
-            self._waiting = True
-            self._loop.call_soon_threadsafe(self._announce)
+            self._is_waiting = True
+            self._loop.call_soon_threadsafe(self._emit_self)
 
-    def _announce(self) -> None:
-        if not self._closed:
+    def _emit_self(self) -> None:
+        if not self._is_closed:
             self._emit(self)
 
     def take(self) -> ToolProgress:
         with self._lock:
-            self._waiting = False
+            self._is_waiting = False
             return ToolProgress(self._call_id, self._line)
 
     def close(self) -> None:
-        """The call has ended; what a thread left behind still reports is nobody's business."""
+        """Ignores further lines, such as those of an abandoned thread."""
         with self._lock:
-            self._closed = True
+            self._is_closed = True
 
 
 _Emit = Callable[[ToolEvent | _Reporter | BaseException], None]
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _await_with_timeout(function: Callable[[], Awaitable[Any]], time_limit: float, label: str) -> Any:
+    """Awaits the function. Raises CallTimeoutError.
 
-
-async def _await_in_time(function: Callable[[], Awaitable[Any]], time_limit: float, label: str) -> Any:
-    """Unlike asyncio.timeout, lets go of a coroutine that swallows its cancellation. Raises CallTimeoutError."""
-    task = asyncio.create_task(_without_exit(function))
+    Unlike asyncio.timeout, it does not wait for a coroutine that suppresses its cancellation.
+    """
+    task = asyncio.create_task(_convert_system_exit(function))
     try:
         await asyncio.wait({task}, timeout=time_limit)
         if not task.done():
@@ -294,49 +292,45 @@ async def _await_in_time(function: Callable[[], Awaitable[Any]], time_limit: flo
     finally:
         if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=CANCEL_GRACE)
+            await asyncio.wait({task}, timeout=CANCEL_TIMEOUT)
         if not task.done():
             logger.warning("A call of %s was given up and runs on: it ignores its cancellation", label)
-        task.add_done_callback(_forget)
+        task.add_done_callback(_retrieve_exception)
     if task.cancelled():
         raise RuntimeError("the tool cancelled itself")
     return task.result()
 
 
-async def _without_exit(function: Callable[[], Awaitable[Any]]) -> Any:
+async def _convert_system_exit(function: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await function()
-    except SystemExit as error:  # would end the event loop
+    except SystemExit as error:  # It would end the event loop.
         raise RuntimeError("SystemExit was raised") from error
 
 
-def _forget(task: asyncio.Task[Any]) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Keeps asyncio from logging an exception that was never retrieved."""
     if not task.cancelled():
-        task.exception()  # counts as retrieved
+        task.exception()
 
 
-def _failed(call: ToolCall, error: str, execution_time: float = 0.0) -> ToolResult:
+def _failure(call: ToolCall, error: str, execution_time: float = 0.0) -> ToolResult:
     return ToolResult(call.call_id, call.name, failure_content(error), success=False, execution_time=execution_time)
 
 
-def _since(started: float) -> float:
+def _seconds_since(started: float) -> float:
     return round(time.perf_counter() - started, 6)
 
 
-def _time_out(tool: Tool, limit: float) -> str:
-    effect = "" if tool.read_only else " Whether it had an effect is unknown: check before trying again."
-    return f"Tool execution timed out after {limit:g} seconds.{effect}"
-
-
-def _unknown(name: str, tools: Iterable[str]) -> str:
+def _unknown_tool_message(name: str, tools: Iterable[str]) -> str:
     shown = name[:64]
     nearest = sorted(tools, key=lambda known: -difflib.SequenceMatcher(None, shown, known).ratio())
     known = f"There are: {', '.join(nearest)}." if nearest else "There are no tools."
     return f"There is no tool named {shown!r}. {known}"
 
 
-def _message(error: Exception) -> str:
-    """An exception in words for the model. An OSError's text carries paths of the server, its strerror does not."""
+def _exception_message(error: Exception) -> str:
+    # The str() of an OSError contains paths of the server, its strerror does not.
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, LookupError) or not str(error):

@@ -1,4 +1,4 @@
-"""Making tools of functions, and keeping them by name."""
+"""Turns functions into tools, and registers tools by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, overload
 
-from tools.schema import ToolDefinitionError, read_signature
+from tools.schema import ToolDefinitionError, parse_signature
 from tools.types import Tool, ToolUser
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -39,10 +39,10 @@ def tool(
     timeout: float | None = None,
     category: str = "general",
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a Tool of a typed function with a docstring (tools/schema.py says how it is read); the function itself stays
-    reachable as `.function`. Used bare or with options, whose meaning types.Tool tells.
+    """Turns a typed function with a docstring into a Tool. Used with or without options, which types.Tool describes.
 
-    Raises ToolDefinitionError if the function lacks what a model has to know of it.
+    tools/schema.py describes how the signature and the docstring are parsed. The function remains available as
+    `.function`. Raises ToolDefinitionError if the function lacks something that the model needs to know.
     """
 
     def decorate(function: Callable[..., Any]) -> Tool:
@@ -50,7 +50,7 @@ def tool(
         try:
             if not _NAME.fullmatch(tool_name):
                 raise ToolDefinitionError("a name is 1 to 64 letters, digits, underscores and hyphens")
-            signature = read_signature(function)
+            signature = parse_signature(function)
         except ToolDefinitionError as error:
             raise ToolDefinitionError(f"{tool_name!r} cannot become a tool: {error}") from error
         return Tool(
@@ -71,12 +71,12 @@ def tool(
 
 
 class ToolRegistry:
-    """Tools by name, in the order in which they were registered."""
+    """Tools by name, in the order of their registration."""
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
-        for each in tools:
-            self.register(each)
+        for tool in tools:
+            self.register(tool)
 
     def register(self, tool: Tool) -> None:
         """Raises ValueError if the name is taken."""
@@ -91,5 +91,5 @@ class ToolRegistry:
         return self._tools.get(name)
 
     def for_user(self, user: ToolUser) -> list[Tool]:
-        """The tools that this person's conversations may use."""
+        """Returns the tools that the conversations of this user may use."""
         return self.list_all()

@@ -1,7 +1,7 @@
-"""A typed Python function -> what the model is told of it, and the model that its arguments are checked against.
+"""Derives a tool's description, JSON Schema and argument validation from a typed Python function.
 
-The convention: every parameter has a type annotation, the docstring says what the tool does, and an `Args:` block in it
-says what each parameter means:
+Every parameter needs a type annotation. The docstring describes what the tool does, and its `Args:` block describes the
+parameters:
 
     def search(query: str, limit: Annotated[int, Field(ge=1, le=50)] = 10) -> list[str]:
         '''Search the notes.
@@ -11,7 +11,7 @@ says what each parameter means:
             limit: How many results at most.
         '''
 
-The block is taken out of the description and becomes the descriptions of the parameters.
+The block is not part of the tool's description; it becomes the descriptions of the parameters.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _ENTRY = re.compile(r"(\w+)(?:\s*\([^)]*\))?:\s*(.*)")
 
 
 class ToolDefinitionError(TypeError):
-    """A function cannot become a tool; the text says what its author has to change."""
+    """A function cannot become a tool. The text says what its author has to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function's signature and docstring say. `parameters` is a JSON Schema of type object."""
+    """The parsed signature and docstring of a function. `parameters` is a JSON Schema of type object."""
 
     description: str
     arguments: type[BaseModel]
@@ -46,21 +46,24 @@ class Signature:
     context_parameter: str | None
 
 
-def read_signature(function: Callable[..., Any]) -> Signature:
-    """Raises ToolDefinitionError for a function without docstring or annotations, or with types that JSON has not."""
-    description, explained = read_docstring(inspect.getdoc(function) or "")
+def parse_signature(function: Callable[..., Any]) -> Signature:
+    """Parses a function's signature and docstring.
+
+    Raises ToolDefinitionError for a missing docstring or annotation, and for a type without a JSON Schema.
+    """
+    description, parameter_descriptions = parse_docstring(inspect.getdoc(function) or "")
     if not description:
-        raise ToolDefinitionError("it has no docstring that says what it does")
+        raise ToolDefinitionError("it has no docstring that describes what it does")
     parameters = inspect.signature(function).parameters
     hints = _type_hints(function)
     _check_parameters(parameters, hints)
-    if unknown := explained.keys() - parameters.keys():
-        raise ToolDefinitionError(f"its docstring explains what is no parameter: {', '.join(sorted(unknown))}")
+    if unknown := parameter_descriptions.keys() - parameters.keys():
+        raise ToolDefinitionError(f"its docstring describes unknown parameters: {', '.join(sorted(unknown))}")
     contexts = [name for name in parameters if hints[name] is ToolContext]
     if len(contexts) > 1:
         raise ToolDefinitionError(f"more than one parameter takes the ToolContext: {', '.join(contexts)}")
     fields = {
-        _field_name(name): (hints[name], _field(parameter, explained.get(name)))
+        _field_name(name): (hints[name], _field(parameter, parameter_descriptions.get(name)))
         for name, parameter in parameters.items()
         if name not in contexts
     }
@@ -68,18 +71,20 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     return Signature(description, arguments, json_schema(arguments), contexts[0] if contexts else None)
 
 
-def read_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """The text without its `Args:` block, and what the block says of each parameter."""
+def parse_docstring(text: str) -> tuple[str, dict[str, str]]:
+    """Returns the text without its `Args:` block, and the descriptions of the parameters in the block."""
     lines = text.splitlines()
     if "Args:" not in (stripped := [line.rstrip() for line in lines]):
         return text.strip(), {}
     start = stripped.index("Args:")
     end = next((n for n in range(start + 1, len(lines)) if lines[n].strip() and not lines[n][0].isspace()), len(lines))
     description = "\n".join(lines[:start]).rstrip() + "\n\n" + "\n".join(lines[end:])
-    return description.strip(), _read_entries(inspect.cleandoc("\n".join(["", *lines[start + 1 : end]])).splitlines())
+    return description.strip(), _parse_args_block(
+        inspect.cleandoc("\n".join(["", *lines[start + 1 : end]])).splitlines()
+    )
 
 
-def _read_entries(lines: list[str]) -> dict[str, str]:
+def _parse_args_block(lines: list[str]) -> dict[str, str]:
     entries: dict[str, str] = {}
     name = ""
     for line in lines:
@@ -105,11 +110,11 @@ def _check_parameters(parameters: Mapping[str, inspect.Parameter], hints: Mappin
         if name not in hints:
             raise ToolDefinitionError(f"its parameter {name!r} has no type annotation")
         if isinstance(parameter.default, FieldInfo):
-            raise ToolDefinitionError(f"the Field of its parameter {name!r} belongs into Annotated[..., Field(...)]")
+            raise ToolDefinitionError(f"the Field of its parameter {name!r} belongs in Annotated[..., Field(...)]")
 
 
 def _field_name(name: str) -> str:
-    """pydantic keeps the names of a BaseModel's own attributes (`json`, `copy`, ...) for itself."""
+    """Returns a name that does not collide with an attribute of BaseModel (`json`, `copy`, ...)."""
     return f"{name}_" if hasattr(BaseModel, name) else name
 
 
@@ -131,58 +136,59 @@ def _argument_model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's JSON Schema as the widest range of model servers reads it: no titles, nothing referred to that can be
-    written in place, and an optional parameter without the null that stands for leaving it out."""
+    """Returns the model's JSON Schema in a form that most model servers understand.
+
+    It has no titles, references only in recursive types, and no null type for optional parameters.
+    """
     schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.pop("$defs", {})
-    simplified = _Simplifier(definitions)
-    parameters = simplified.node(schema, frozenset())
+    simplifier = _SchemaSimplifier(definitions)
+    parameters = simplifier.simplify(schema, frozenset())
     parameters.setdefault("properties", {})
-    if simplified.recursive:
+    if simplifier.found_recursion:
         parameters["$defs"] = {
-            name: simplified.node(node, frozenset(definitions)) for name, node in definitions.items()
+            name: simplifier.simplify(node, frozenset(definitions)) for name, node in definitions.items()
         }
     return parameters
 
 
-class _Simplifier:
-    _MAPS = ("properties", "patternProperties")
-    _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-    _SINGLE = ("items", "additionalProperties", "not")
-    _NOISE = ("title", "discriminator")
+class _SchemaSimplifier:
+    _SCHEMAS_BY_NAME = ("properties", "patternProperties")
+    _SCHEMA_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+    _SCHEMAS = ("items", "additionalProperties", "not")
+    _OMITTED = ("title", "discriminator")
 
     def __init__(self, definitions: Mapping[str, Any]) -> None:
         self._definitions = definitions
-        self.recursive = False
+        self.found_recursion = False
 
-    def node(self, schema: dict[str, Any], within: frozenset[str]) -> dict[str, Any]:
+    def simplify(self, schema: dict[str, Any], ancestors: frozenset[str]) -> dict[str, Any]:
+        """Simplifies a schema and its subschemas. `ancestors` are the definitions that it is nested in."""
         if "$ref" in schema:
-            return self._referred(schema, within)
+            name = schema["$ref"].removeprefix("#/$defs/")
+            if name in ancestors:
+                self.found_recursion = True
+                return schema
+            siblings = {key: value for key, value in schema.items() if key != "$ref"}
+            return self.simplify({**self._definitions[name], **siblings}, ancestors | {name})
         return {
-            key: self._value(key, value, within)
+            key: self._simplify_value(key, value, ancestors)
             for key, value in _without_null(schema).items()
-            if key not in self._NOISE
+            if key not in self._OMITTED
         }
 
-    def _referred(self, schema: dict[str, Any], within: frozenset[str]) -> dict[str, Any]:
-        name = schema["$ref"].removeprefix("#/$defs/")
-        if name in within:
-            self.recursive = True
-            return schema
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        return self.node({**self._definitions[name], **beside}, within | {name})
-
-    def _value(self, key: str, value: Any, within: frozenset[str]) -> Any:
-        if key in self._MAPS:
-            return {name: self.node(node, within) for name, node in value.items()}
-        if key in self._LISTS:
-            return [self.node(node, within) for node in value]
-        if key in self._SINGLE and isinstance(value, dict):
-            return self.node(value, within)
+    def _simplify_value(self, key: str, value: Any, ancestors: frozenset[str]) -> Any:
+        if key in self._SCHEMAS_BY_NAME:
+            return {name: self.simplify(node, ancestors) for name, node in value.items()}
+        if key in self._SCHEMA_LISTS:
+            return [self.simplify(node, ancestors) for node in value]
+        if key in self._SCHEMAS and isinstance(value, dict):
+            return self.simplify(value, ancestors)
         return value
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Removes the null type, and the default null, of an optional parameter."""
     if "anyOf" not in schema or schema.get("default", ...) is not None:
         return schema
     choices = [choice for choice in schema["anyOf"] if choice != {"type": "null"}]

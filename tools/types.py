@@ -1,4 +1,4 @@
-"""The vocabulary of tools: what a model may call, with what, and what comes back."""
+"""Types for tools: what a model may call, the calls, and their results."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class ToolError(Exception):
-    """A tool's own refusal. Its text is told to the model as it stands, so it says what would work instead."""
+    """A tool refuses a call. The model receives the text unchanged, so it should say what would work instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What the model asked for; `arguments` is JSON text exactly as the model wrote it."""
+    """A call that the model requested; `arguments` is the JSON text exactly as the model wrote it."""
 
     call_id: str
     name: str
@@ -26,9 +26,9 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What the model is told. `content` is JSON text:
+    """The result of a call. `content` is the JSON text that the model receives:
     {"success": true, "result": ..., "execution_time": seconds} or {"success": false, "error": "..."},
-    with "skipped": true where an earlier, identical call's result serves again."""
+    with "skipped": true if it reuses the result of an earlier, identical call."""
 
     call_id: str
     name: str
@@ -40,14 +40,14 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """The call passed its checks and begins now."""
+    """A valid call starts."""
 
     call_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class ToolProgress:
-    """A short line about a call that is under way."""
+    """A short line about the progress of a call."""
 
     call_id: str
     line: str
@@ -64,9 +64,12 @@ class ToolUser:
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """For whom and in what a tool runs. A tool that takes a parameter annotated ToolContext is given it; the schema
-    does not show it. `report` takes a short line about what is going on, from any thread.
-    `workspace` is the folder of the project's (else the conversation's) files, which need not exist yet."""
+    """The user, conversation and workspace that a tool runs for.
+
+    A tool receives it as the parameter that is annotated ToolContext, which its schema does not contain.
+    `workspace` is the folder with the files of the project, or without one those of the conversation; it may not exist
+    yet. `report` takes a short line about the progress of the call, from any thread.
+    """
 
     user: ToolUser
     workspace: Path
@@ -84,10 +87,12 @@ class ToolContext:
 class Tool:
     """A function that a model may call.
 
-    `read_only`: changes nothing, so it may be run again. `repeatable`: a writing tool whose identical calls in one run
-    are each carried out. `idempotent`: a writing tool of which the second of two identical calls changes nothing,
-    unless something else was changed between them. `timeout` is in seconds (None: the executor's).
-    `context_parameter` names the parameter that takes the ToolContext.
+    `read_only`: it changes nothing, so a call can be run again.
+    `repeatable`: a writing tool whose identical calls in one run are all run.
+    `idempotent`: a writing tool for which the second of two identical calls changes nothing, unless something else was
+    changed between them.
+    `timeout`: seconds; None for the executor's timeout.
+    `context_parameter`: the name of the parameter that receives the ToolContext.
     """
 
     name: str

@@ -237,7 +237,7 @@ class RunTask:
             timeout=limits.tool_timeout,
             result_limit=limits.tool_result_limit,
             gate=self._before_call,
-            earlier=prepared.resumption.earlier if prepared.resumption else (),
+            finished_calls=prepared.resumption.earlier if prepared.resumption else (),
         )
 
     async def _before_call(self, tool: Tool, call: ToolCall) -> str | None:

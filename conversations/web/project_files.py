@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from tools.types import ToolError
-from tools.workspace import FILE_LIMIT, Workspace
+from tools.workspace import MAX_FILE_BYTES, Workspace
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They reorder the text around them: after U+202E, `gpj.exe` reads as `exe.jpg`."""
@@ -35,7 +35,7 @@ def list_files(workspace: Workspace) -> tuple[list[DisplayFile], bool]:
             path=_addressable_path(workspace, entry.path),
             size=entry.size,
             is_link=entry.kind == "link",
-            is_readable=entry.kind == "file" and (entry.size or 0) <= FILE_LIMIT,
+            is_readable=entry.kind == "file" and (entry.size or 0) <= MAX_FILE_BYTES,
         )
         for entry in listing.entries
         if entry.kind != "folder"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.arguments import read_arguments
+from tools.arguments import parse_arguments
 from tools.registry import tool
 from tools.types import ToolContext, ToolError
 
@@ -63,7 +63,7 @@ async def test_what_is_meant_is_accepted(tell: Callable[..., Any], arguments: st
     [
         ('{"length": 3', "The arguments are not valid JSON: Expecting ',' delimiter at line 1, column 13, near"),
         ("{length: 3}", "at line 1, column 2, near '{length: 3}'"),
-        ('{"length": NaN}', "not valid JSON: NaN is no JSON number"),
+        ('{"length": NaN}', "not valid JSON: NaN is not a JSON number"),
         ('{"length": ' + "9" * 5000 + "}", "not valid JSON"),
         ("[" * 100_000, "nested too deeply"),
         ("[1]", "The arguments of measure must be a JSON object, not a list."),
@@ -123,4 +123,4 @@ async def test_the_context_cannot_be_given_by_the_model(tell: Callable[..., Any]
 @given(st.text() | st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     with suppress(ToolError):
-        assert read_arguments(measure, text).model_dump()["length"] is not None
+        assert parse_arguments(measure, text).model_dump()["length"] is not None

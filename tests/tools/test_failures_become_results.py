@@ -98,7 +98,7 @@ async def test_a_thread_that_hangs_is_given_up_and_starves_nobody(
     executor: Any, batch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     release = threading.Event()
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
 
     @tool(read_only=True, timeout=0.05)
     def hang() -> None:
@@ -141,7 +141,7 @@ async def test_the_executors_time_limit_is_for_tools_without_one(tell: Callable[
 async def test_a_coroutine_that_ignores_its_cancellation_is_left_behind(
     tell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tools.executor.CANCEL_GRACE", 0.02)
+    monkeypatch.setattr("tools.executor.CANCEL_TIMEOUT", 0.02)
     release = asyncio.Event()
     ended = asyncio.Event()
 

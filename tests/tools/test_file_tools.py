@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.builtin.files import READ_LIMIT, list_files, read_file, write_file
+from tools.builtin.files import MAX_READ_CHARACTERS, list_files, read_file, write_file
 from tools.types import ToolContext
 
 FILE_TOOLS = (list_files, read_file, write_file)
@@ -48,7 +48,7 @@ async def test_a_long_file_is_read_in_pieces(run: Any) -> None:
     offset: int | None = 0
     while offset is not None:
         piece = await run("read_file", path="long.txt", offset=offset, limit=10**9)
-        assert len(piece["content"]) <= READ_LIMIT
+        assert len(piece["content"]) <= MAX_READ_CHARACTERS
         pieces.append(piece["content"])
         offset = piece["next_offset"]
     assert "".join(pieces) == text

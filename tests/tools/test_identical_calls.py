@@ -183,8 +183,8 @@ async def test_the_memory_is_restored_when_a_run_goes_on_elsewhere(
     ledger: Ledger, tool_context: ToolContext, batch: Any, remembered: Any, skipped: list[bool]
 ) -> None:
     tools = {each.name: each for each in ledger.tools}
-    added = (await batch(ToolExecutor(tools, tool_context, earlier=remembered), ("add", {"amount": 1}))).skipped
-    looked = (await batch(ToolExecutor(tools, tool_context, earlier=remembered), ("look", {}))).skipped
+    added = (await batch(ToolExecutor(tools, tool_context, finished_calls=remembered), ("add", {"amount": 1}))).skipped
+    looked = (await batch(ToolExecutor(tools, tool_context, finished_calls=remembered), ("look", {}))).skipped
     assert added + looked == skipped
 
 

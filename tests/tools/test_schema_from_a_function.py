@@ -252,9 +252,9 @@ def two_contexts(one: ToolContext, two: ToolContext) -> str:
         (any_name, r"cannot name its parameter \*\*paths"),
         (by_position, "cannot name its parameter path"),
         (private, "cannot name its parameter _path"),
-        (explains_too_much, "explains what is no parameter: limit"),
+        (explains_too_much, "describes unknown parameters: limit"),
         (not_json, "no JSON Schema"),
-        (field_as_default, "Field of its parameter 'limit' belongs into Annotated"),
+        (field_as_default, "Field of its parameter 'limit' belongs in Annotated"),
         (two_contexts, "more than one parameter takes the ToolContext: one, two"),
     ],
 )

@@ -44,7 +44,7 @@ async def test_context_variables_are_copied() -> None:
 
 
 async def test_no_more_than_the_limit_run_at_once() -> None:
-    threads = ToolThreads(limit=2)
+    threads = ToolThreads(max_threads=2)
     lock = threading.Lock()
     now = most = 0
 
@@ -62,7 +62,7 @@ async def test_no_more_than_the_limit_run_at_once() -> None:
 
 
 async def test_a_hung_call_gives_its_slot_back_and_counts_until_it_ends() -> None:
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
     release = threading.Event()
     with pytest.raises(CallTimeoutError):
         await threads.run(lambda: release.wait(30), time_limit=0.01)
@@ -74,7 +74,7 @@ async def test_a_hung_call_gives_its_slot_back_and_counts_until_it_ends() -> Non
 
 
 async def test_a_call_that_waits_for_a_slot_is_not_timed() -> None:
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
     await asyncio.sleep(0)
@@ -86,7 +86,7 @@ async def test_a_call_that_waits_for_a_slot_is_not_timed() -> None:
 
 
 async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
     await asyncio.sleep(0)
@@ -105,7 +105,7 @@ async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
 
 
 async def test_a_slot_granted_to_one_who_is_just_cancelled_is_passed_on() -> None:
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
     await asyncio.sleep(0)
@@ -122,7 +122,7 @@ async def test_a_slot_granted_to_one_who_is_just_cancelled_is_passed_on() -> Non
 
 
 async def test_with_too_many_hung_calls_new_ones_are_refused() -> None:
-    threads = ToolThreads(limit=4, hung_limit=2)
+    threads = ToolThreads(max_threads=4, max_hung=2)
     release = threading.Event()
     for _ in range(2):
         with pytest.raises(CallTimeoutError):
@@ -135,7 +135,7 @@ async def test_with_too_many_hung_calls_new_ones_are_refused() -> None:
 
 
 def test_one_bound_serves_several_event_loops() -> None:
-    threads = ToolThreads(limit=1)
+    threads = ToolThreads(max_threads=1)
     outcomes: list[str] = []
 
     def run_loop() -> None:

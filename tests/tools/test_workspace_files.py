@@ -52,12 +52,12 @@ def test_a_listing_goes_all_the_way_down_nearest_first(root: Path) -> None:
 
 def test_a_file_cannot_be_listed(root: Path) -> None:
     Workspace(root).write("a.txt", b"")
-    with pytest.raises(ToolError, match=r"'a.txt' leads through something that is no folder"):
+    with pytest.raises(ToolError, match=r"'a.txt' leads through something that is not a folder"):
         Workspace(root).entries("a.txt")
 
 
 def test_a_listing_is_bounded(root: Path) -> None:
-    workspace = Workspace(root, entry_limit=5)
+    workspace = Workspace(root, max_entries=5)
     for number in range(4):
         workspace.write(f"a/{number}", b"")
     listing = workspace.entries()
@@ -80,7 +80,7 @@ def test_a_folder_that_cannot_be_opened_is_listed_without_its_content(root: Path
 
 
 def test_files_have_a_size_limit_in_both_directions(root: Path) -> None:
-    workspace = Workspace(root, file_limit=10)
+    workspace = Workspace(root, max_file_bytes=10)
     workspace.write("a", b"x" * 10)
     assert len(workspace.read("a")) == 10
     with pytest.raises(ToolError, match="'a' is too large: a file may have at most 10 bytes"):

@@ -61,7 +61,7 @@ ACTIONS: list[Callable[[Workspace, str], object]] = [
         ("link/secret.txt", "link"),
         ("filelink", "link"),
         ("dangling", "link"),
-        ("notes/a.txt/b", "leads through something that is no folder"),
+        ("notes/a.txt/b", "leads through something that is not a folder"),
     ],
 )
 def test_no_path_leads_out(

@@ -1,4 +1,4 @@
-"""The tools that come with the product, one module per family."""
+"""The built-in tools, one module per category."""
 
 from tools.builtin.calculator import calculator
 from tools.builtin.clock import current_time
@@ -7,5 +7,5 @@ from tools.registry import ToolRegistry
 
 
 def builtin_registry() -> ToolRegistry:
-    """A new registry of all of them."""
+    """Returns a new registry with all built-in tools."""
     return ToolRegistry([calculator, current_time, list_files, read_file, write_file])

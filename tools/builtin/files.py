@@ -6,22 +6,22 @@ from tools.registry import tool
 from tools.types import ToolContext, ToolError
 from tools.workspace import Entry, Workspace
 
-READ_LIMIT = 20_000
-"""Characters that one call reads; escaped as JSON they stay below the usual limit of a result."""
+MAX_READ_CHARACTERS = 20_000
+"""Characters that one call returns. Escaped as JSON they stay below the default limit of a result."""
 
 
 @tool(read_only=True, category="files")
 def list_files(context: ToolContext, path: str = ".") -> dict[str, Any]:
-    """List the files of the workspace, or of one of its folders, with everything below it.
+    """List the files of the workspace, or of one of its folders, including all folders below it.
 
     Args:
         path: A folder, relative to the workspace. "." is the workspace itself.
     """
     listing = Workspace(context.workspace).entries(path)
-    listed: dict[str, Any] = {"path": path, "entries": [_described(entry) for entry in listing.entries]}
+    result: dict[str, Any] = {"path": path, "entries": [_encode_entry(entry) for entry in listing.entries]}
     if not listing.complete:
-        listed["note"] = f"Only the first {len(listing.entries)} entries are shown. List a folder further down."
-    return listed
+        result["note"] = f"Only the first {len(listing.entries)} entries are shown. List a folder further down."
+    return result
 
 
 @tool(read_only=True, category="files")
@@ -29,20 +29,20 @@ def read_file(
     context: ToolContext,
     path: str,
     offset: Annotated[int, Field(ge=0)] = 0,
-    limit: Annotated[int, Field(ge=1)] = READ_LIMIT,
+    limit: Annotated[int, Field(ge=1)] = MAX_READ_CHARACTERS,
 ) -> dict[str, Any]:
-    """Read a text file of the workspace, a long one in pieces: the next one starts at `next_offset`, null at the end.
+    """Read a text file of the workspace. Read a long file in pieces, from `next_offset` on, until that is null.
 
     Args:
         path: The file, relative to the workspace.
-        offset: How many characters to leave out at the start.
+        offset: How many characters to skip at the start.
         limit: How many characters to read, at most 20,000.
     """
     content = Workspace(context.workspace).read(path)
-    text = _text(path, content)
+    text = _decode_text(path, content)
     if offset > len(text):
         raise ToolError(f"{path!r} has only {len(text)} characters; offset {offset} is beyond its end.")
-    end = min(offset + min(limit, READ_LIMIT), len(text))
+    end = min(offset + min(limit, MAX_READ_CHARACTERS), len(text))
     return {
         "path": path,
         "content": text[offset:end],
@@ -53,7 +53,7 @@ def read_file(
 
 @tool(idempotent=True, category="files")
 def write_file(context: ToolContext, path: str, content: str) -> dict[str, Any]:
-    """Write a text file of the workspace: a new one, with the folders on the way, or in place of the old one.
+    """Write a text file of the workspace. Creates the file and its folders, or replaces the file.
 
     Args:
         path: The file, relative to the workspace.
@@ -64,12 +64,12 @@ def write_file(context: ToolContext, path: str, content: str) -> dict[str, Any]:
     return {"path": path, "bytes": len(encoded), "created": created}
 
 
-def _described(entry: Entry) -> dict[str, Any]:
+def _encode_entry(entry: Entry) -> dict[str, Any]:
     size = {} if entry.size is None else {"bytes": entry.size}
     return {"path": entry.path, "type": entry.kind, **size}
 
 
-def _text(path: str, content: bytes) -> str:
+def _decode_text(path: str, content: bytes) -> str:
     try:
         text = content.decode()
     except UnicodeDecodeError:

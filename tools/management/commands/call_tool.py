@@ -1,4 +1,4 @@
-"""`manage.py call_tool`: one tool, once, from the command line."""
+"""`manage.py call_tool`: runs one tool from the command line."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--project", help="the id of the project whose files it works on (default: the user's own)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = _user(options["user"])
-        context = _context(user, options["project"])
+        context = _context(_find_user(options["user"]), options["project"])
         call = ToolCall("call_tool", options["name"], options["arguments"])
         result = asyncio.run(_execute(call, context))
         self.stdout.write(result.content)
@@ -43,15 +42,15 @@ async def _execute(call: ToolCall, context: ToolContext) -> ToolResult:
     return await executor.execute(call)
 
 
-def _user(username: str | None) -> ToolUser:
-    people = get_user_model().objects
+def _find_user(username: str | None) -> ToolUser:
+    users = get_user_model().objects
     if username is None:
-        superuser = people.filter(is_superuser=True).order_by("pk").first()
+        superuser = users.filter(is_superuser=True).order_by("pk").first()
         return ToolUser(superuser.pk, superuser.get_username()) if superuser else ToolUser(0, "")
-    found = people.filter(username=username).first()
-    if found is None:
+    user = users.filter(username=username).first()
+    if user is None:
         raise CommandError(f"There is no user {username!r}.")
-    return ToolUser(found.pk, found.get_username())
+    return ToolUser(user.pk, user.get_username())
 
 
 def _context(user: ToolUser, project_id: str | None) -> ToolContext:

@@ -1,4 +1,4 @@
-"""`manage.py tools`: what a model may call."""
+"""`manage.py tools`: lists the tools."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tools = builtin_registry().list_all()
         if options["json"]:
-            self.stdout.write(json.dumps([_described(tool) for tool in tools], ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps([_encode(tool) for tool in tools], ensure_ascii=False, indent=2))
         else:
-            self.stdout.write("\n\n".join(_printed(tool) for tool in tools))
+            self.stdout.write("\n\n".join(_format(tool) for tool in tools))
 
 
-def _described(tool: Tool) -> dict[str, Any]:
+def _encode(tool: Tool) -> dict[str, Any]:
     return {
         "name": tool.name,
         "description": tool.description,
@@ -37,7 +37,7 @@ def _described(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _printed(tool: Tool) -> str:
+def _format(tool: Tool) -> str:
     parameters = tool.parameters["properties"]
     required = tool.parameters.get("required", ())
     effect = "only reads" if tool.read_only else "writes"
@@ -45,15 +45,15 @@ def _printed(tool: Tool) -> str:
         f"{tool.name}({', '.join(name if name in required else name + '?' for name in parameters)})",
         f"  {tool.category}, {effect}",
         textwrap.indent(tool.description, "  "),
-        *(f"    {name}: {_constraints(schema)}" for name, schema in parameters.items()),
+        *(f"    {name}: {_format_schema(schema)}" for name, schema in parameters.items()),
     ]
     return "\n".join(lines)
 
 
-def _constraints(schema: dict[str, Any]) -> str:
+def _format_schema(schema: dict[str, Any]) -> str:
     rest = {key: value for key, value in schema.items() if key not in ("type", "description")}
-    stated = [
+    parts = [
         schema.get("type", ""),
         *(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in rest.items()),
     ]
-    return ", ".join(filter(None, stated)) + (f" - {schema['description']}" if "description" in schema else "")
+    return ", ".join(filter(None, parts)) + (f" - {schema['description']}" if "description" in schema else "")
