@@ -18,4 +18,4 @@ class ChatsiteConfig(AppConfig):
             settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
             compile_catalogues(settings.CATALOGUES, settings.LOCALE_PATHS[0])
         except OSError as error:
-            logger.warning("There are no translations, as they cannot be kept in VAR_DIR: %s", error)
+            logger.warning("There are no translations, because VAR_DIR cannot be written: %s", error)

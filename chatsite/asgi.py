@@ -1,4 +1,4 @@
-"""The whole application: pages over HTTP, the protocol at /ws/, and the runner's life."""
+"""The ASGI application: pages over HTTP, the protocol at /ws/, and the lifespan of the runner."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from chatsite.environment import load_settings
 
 load_settings()
 
-from django.core.asgi import get_asgi_application  # noqa: E402  after the settings are known to be right
+from django.core.asgi import get_asgi_application  # noqa: E402  after the settings are validated
 
 pages = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402  after Django is set up
 
 from chatsite.lifespan import Lifespan  # noqa: E402
-from chatsite.reactor import follow_daphne  # noqa: E402
+from chatsite.reactor import attach_to_daphne  # noqa: E402
 from conversations.routing import websocket_router  # noqa: E402
 
 lifespan = Lifespan()
-follow_daphne(lifespan)
+attach_to_daphne(lifespan)
 application = ProtocolTypeRouter({"http": pages, "websocket": websocket_router(lifespan.runner), "lifespan": lifespan})

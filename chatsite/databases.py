@@ -1,4 +1,4 @@
-"""What Django is told of a database."""
+"""Builds Django's database configuration."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-POOL_PATIENCE = 5
-"""Seconds that a page waits for a free connection, and that one which fails is tried again."""
-UNREACHABLE_AFTER = 10
-"""Seconds after which a server that acknowledges nothing counts as gone."""
+POOL_TIMEOUT = 5
+"""Seconds that a page waits for a free connection, and that a failed connection attempt is repeated."""
+ACKNOWLEDGE_TIMEOUT = 10
+"""Seconds after which a database server that acknowledges nothing counts as unreachable."""
 
 
 def sqlite(file: Path, test_file: Path) -> dict[str, Any]:
@@ -25,35 +25,35 @@ def sqlite(file: Path, test_file: Path) -> dict[str, Any]:
     }
 
 
-def postgresql(parameters: Mapping[str, str], pool_size: int, longest_pause: float) -> dict[str, Any]:
-    """`parameters` are libpq's, and win over those from here.
+def postgresql(parameters: Mapping[str, str], pool_size: int, max_idle_in_transaction: float) -> dict[str, Any]:
+    """Returns the configuration for PostgreSQL. `parameters` are those of libpq, and override the defaults here.
 
-    A process that stops in the middle of a transaction holds rows that others need: after `longest_pause` seconds
-    the server breaks the transaction off. It is repeated if the process ever goes on.
+    A process that is suspended in a transaction locks rows that others need. After `max_idle_in_transaction` seconds
+    the server aborts the transaction, which is repeated if the process continues.
     """
-    own = {
+    defaults = {
         "application_name": "chatsite",
-        "connect_timeout": POOL_PATIENCE,
-        "keepalives_idle": UNREACHABLE_AFTER,
+        "connect_timeout": POOL_TIMEOUT,
+        "keepalives_idle": ACKNOWLEDGE_TIMEOUT,
         "keepalives_interval": 5,
         "keepalives_count": 3,
-        "tcp_user_timeout": UNREACHABLE_AFTER * 1000,
-        "options": f"-c idle_in_transaction_session_timeout={round(longest_pause * 1000)}",
+        "tcp_user_timeout": ACKNOWLEDGE_TIMEOUT * 1000,
+        "options": f"-c idle_in_transaction_session_timeout={round(max_idle_in_transaction * 1000)}",
     }
-    named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    django_names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     return {
         "ENGINE": "django.db.backends.postgresql",
-        **{setting: parameters.get(name, "") for name, setting in named.items()},
+        **{setting: parameters.get(name, "") for name, setting in django_names.items()},
         "OPTIONS": {
-            **own,
-            **{name: value for name, value in parameters.items() if name not in named},
+            **defaults,
+            **{name: value for name, value in parameters.items() if name not in django_names},
             "pool": {
                 "min_size": 1,
                 "max_size": pool_size,
-                "timeout": POOL_PATIENCE,
-                "reconnect_timeout": POOL_PATIENCE,
+                "timeout": POOL_TIMEOUT,
+                "reconnect_timeout": POOL_TIMEOUT,
             },
         },
-        # One that was lost while nobody used it is found out before it is given away
+        # Detects connections that were lost while they were idle
         "CONN_HEALTH_CHECKS": True,
     }

@@ -1,4 +1,4 @@
-"""The runner's life in this process: from the start of the server, or else the first connection, to its end."""
+"""Starts and stops the runner of this process, with the server or else with the first connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from accounts.first_start import log_setup_code
-from chatsite.process_lock import ProcessLock, lock_of_database
+from chatsite.process_lock import ProcessLock, database_lock
 from conversations.db.readers import Readers
 from conversations.db.threads import DatabaseUnavailable
 from conversations.db.writer import Writer
@@ -33,36 +33,37 @@ from tools.builtin import builtin_registry
 logger = logging.getLogger(__name__)
 
 NOT_ALONE = (
-    "Another process serves from the same database, and without REDIS_URL in both neither sees the answers that the "
-    "other makes: set it, or stop one of them."
+    "Another process serves from the same database. Unless both have REDIS_URL, neither sees the answers of the other: "
+    "set it, or stop one of them."
 )
-ALONE_AGAIN = "The other process that served from the same database has gone."
+ALONE_AGAIN = "The other process that served from the same database has stopped."
 
 
 class Lifespan:
-    """One per process. `runner()` starts what is not started yet."""
+    """The runner of the process and what it needs. Create one per process."""
 
     def __init__(self) -> None:
-        self._starting: asyncio.Task[Runner] | None = None
-        self._closing = contextlib.AsyncExitStack()
+        self._start_task: asyncio.Task[Runner] | None = None
+        self._exit_stack = contextlib.AsyncExitStack()
         self._grace: float | None = None
-        self._stopping = False
+        self._is_stopping = False
 
     async def runner(self) -> Runner:
-        if self._starting is None:
-            self._starting = asyncio.create_task(self._start())
-        return await asyncio.shield(self._starting)
+        """Returns the runner, and starts it with the first call."""
+        if self._start_task is None:
+            self._start_task = asyncio.create_task(self._start())
+        return await asyncio.shield(self._start_task)
 
     async def stop(self, grace: float | None = None) -> None:
-        """Who connects meanwhile finds the runner that is stopping: there is never another one.
+        """Stops the runner, and never starts another one: connections from now on get the stopped runner.
 
-        `grace`: seconds for the answers under way, if not those of SHUTDOWN_GRACE.
+        `grace` is the time in seconds for running answers, by default SHUTDOWN_GRACE.
         """
-        if self._starting is None or self._stopping:
+        if self._start_task is None or self._is_stopping:
             return
-        self._stopping, self._grace = True, grace
-        await asyncio.wait([self._starting])
-        await self._closing.aclose()
+        self._is_stopping, self._grace = True, grace
+        await asyncio.wait([self._start_task])
+        await self._exit_stack.aclose()
 
     async def _start(self) -> Runner:
         adaptive_delay = AdaptiveDelay()
@@ -97,33 +98,35 @@ class Lifespan:
             limits=limits,
             inbox=inbox,
         )
-        await self._begin(runner)
+        await self._start_runner(runner)
         return runner
 
-    async def _begin(self, runner: Runner) -> None:
-        lock = lock_of_database()
-        self._closing.callback(lock.release)
-        is_ours = await runner.readers.run(lock.take)
-        if not is_ours:
+    async def _start_runner(self, runner: Runner) -> None:
+        lock = database_lock()
+        self._exit_stack.callback(lock.release)
+        is_locked = await runner.readers.run(lock.acquire)
+        if not is_locked:
             logger.error(NOT_ALONE)
-        elif runner.is_single_process and connection.vendor == "sqlite":  # the file is in use by this process alone
+        elif runner.is_single_process and connection.vendor == "sqlite":  # No other process uses the file.
             await runner.take_over_all_runs()
         runner.start()
-        self._closing.push_async_callback(lambda: runner.stop(self._grace))
-        watching = asyncio.create_task(self._watch(lock, runner, is_ours))
-        self._closing.callback(watching.cancel)
+        self._exit_stack.push_async_callback(lambda: runner.stop(self._grace))
+        watch_task = asyncio.create_task(self._watch_lock(lock, runner, is_locked))
+        self._exit_stack.callback(watch_task.cancel)
         await runner.readers.run(log_setup_code)
 
-    async def _watch(self, lock: ProcessLock, runner: Runner, is_ours: bool) -> None:
-        """Says so when a process goes that should not be beside this one, or when one has come while we did not see."""
+    async def _watch_lock(self, lock: ProcessLock, runner: Runner, is_locked: bool) -> None:
+        """Logs when another server process stops, and when one started while the lock was lost."""
         while True:
             await asyncio.sleep(settings.RUN_HEARTBEAT)
             try:
-                before, is_ours = is_ours, await runner.readers.run(lock.take)
+                was_locked, is_locked = is_locked, await runner.readers.run(lock.acquire)
             except DatabaseUnavailable:
                 continue
-            if is_ours != before:
-                logger.log(*(logging.INFO, ALONE_AGAIN) if is_ours else (logging.ERROR, NOT_ALONE))
+            if is_locked and not was_locked:
+                logger.info(ALONE_AGAIN)
+            elif was_locked and not is_locked:
+                logger.error(NOT_ALONE)
 
     async def _open_inbox(self) -> Inbox | None:
         layer: Any = get_channel_layer() if settings.REDIS_URL else None
@@ -135,12 +138,12 @@ class Lifespan:
             raise ImproperlyConfigured(f"Redis cannot be reached at REDIS_URL: {type(error).__name__}") from error
 
     async def _demo_model(self) -> CatalogEntry:
-        from conversations.demo.server import DemoServer  # with aiohttp's server: only where it is used
+        from conversations.demo.server import DemoServer  # imports aiohttp's server, which only the demo needs
 
         server = DemoServer()
         await server.start()
-        self._closing.push_async_callback(server.stop)
-        logger.info("No LLM_MODEL is set: the built-in demonstration answers. README.md says how to connect a model.")
+        self._exit_stack.push_async_callback(server.stop)
+        logger.info("No LLM_MODEL is set: the built-in demo answers. README.md explains how to connect a model.")
         return demo_entry(base_url=server.base_url, api_key=server.api_key, model=DEMO_MODEL_NAME)
 
     async def __call__(
@@ -149,12 +152,12 @@ class Lifespan:
         receive: Callable[[], Awaitable[dict[str, Any]]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        """ASGI's lifespan protocol, for servers that have it."""
+        """Implements the ASGI lifespan protocol, for servers that support it."""
         await receive()
         try:
             await self.runner()
         except Exception as error:
-            report(error)
+            log_failed_start(error)
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.startup.complete"})
@@ -165,10 +168,10 @@ class Lifespan:
 
 def _require_tables() -> None:
     if Run._meta.db_table not in connection.introspection.table_names():
-        raise ImproperlyConfigured("The database is not set up: run script/server, or manage.py migrate")
+        raise ImproperlyConfigured("The database is not set up: run script/server or manage.py migrate")
 
 
-def report(error: Exception) -> None:
+def log_failed_start(error: Exception) -> None:
     if isinstance(error, ImproperlyConfigured | DatabaseUnavailable):
         logger.critical("The server cannot start. %s", error)
     else:

@@ -1,4 +1,4 @@
-"""The files of npm's packages that the page uses, as static files under `npm/`. script/server fetches the packages."""
+"""Serves files of npm packages as static files under `npm/`. script/server installs the packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LANGUAGES = """
     fsharp go gradle graphql groovy haskell http ini java javascript json julia kotlin latex less lisp lua makefile
     markdown matlab nginx nix objectivec ocaml perl pgsql php powershell properties protobuf python r ruby rust scala
     scheme scss shell sql swift typescript vbnet verilog vhdl vim wasm x86asm xml yaml
-""".split()  # noqa: SIM905  a line each would be a page
+""".split()  # noqa: SIM905  a list would take a line for each
 FILES = {
     "markdown-it.mjs": "markdown-it/dist/browser/markdown-it.esm.min.mjs",
     "dompurify.mjs": "dompurify/dist/purify.min.js",
@@ -26,11 +26,12 @@ FILES = {
     **{f"highlight/{name}.language.mjs": f"{HIGHLIGHT}/languages/{name}.min.js" for name in LANGUAGES},
     "temml.mjs": "temml/dist/temml.mjs",
 }
-"""Each is complete in itself. In those named .mjs, addresses are not looked for when they are collected."""
+"""The served names and their paths in node_modules. The files import nothing, so they are named .mjs, in which
+collectstatic rewrites no URLs."""
 
 
 class NpmStorage(FileSystemStorage):
-    """Reads the files from where npm has put them, by the names that they are served under."""
+    """Reads the files from node_modules by the names under which they are served."""
 
     prefix = PREFIX
 
@@ -45,15 +46,15 @@ class NpmFinder(BaseFinder):
     def check(self, **_kwargs: Any) -> list[checks.CheckMessage]:
         if all(map(self.storage.exists, FILES)):
             return []
-        message = f"{settings.NODE_MODULES} lacks packages: texts are shown unformatted until their answer has ended"
-        return [checks.Warning(message, hint="script/server fetches them when it starts", id="chatsite.W012")]
+        message = f"{settings.NODE_MODULES} lacks packages: answers are shown unformatted until they are complete"
+        return [checks.Warning(message, hint="script/server installs them when it starts", id="chatsite.W012")]
 
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:
         name = path.removeprefix(PREFIX)
-        is_here = name != path and name in FILES and self.storage.exists(name)
+        exists = name != path and name in FILES and self.storage.exists(name)
         if find_all:
-            return [self.storage.path(name)] if is_here else []
-        return self.storage.path(name) if is_here else None
+            return [self.storage.path(name)] if exists else []
+        return self.storage.path(name) if exists else None
 
     def list(self, ignore_patterns: Any) -> Iterator[tuple[str, Storage]]:
         return ((name, self.storage) for name in FILES if self.storage.exists(name))

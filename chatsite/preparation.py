@@ -1,4 +1,4 @@
-"""What has to be true before the server can start, and what is brought up to date so that it is."""
+"""Prepares the start of the server: checks, the database, and static files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from conversations.db.threads import leave_pool
 
 
 def prepare() -> None:
-    """Ends the process with a reason if the server cannot start. Django has to be set up."""
+    """Brings everything up to date. Exits with a message if the server cannot start. Django must be set up."""
     check_port(settings.HOST, settings.PORT)
     run_checks()
     for folder in filter(None, (settings.VAR_DIR, settings.DATABASE_FOLDER)):
@@ -33,40 +33,40 @@ def prepare() -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """Ends the process, saying why, if the port cannot be listened on."""
+    """Exits with a message if the server cannot listen on the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        # As Daphne binds: connections of a server that has just stopped do not hold the port
+        # Like Daphne, ignores closed connections of a server that has just stopped
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            sys.exit(f"chatsite cannot start: {explain_port(error, host, port)}")
+            sys.exit(f"chatsite cannot start: {port_error_message(error, host, port)}")
 
 
-def explain_port(error: OSError, host: str, port: int) -> str:
+def port_error_message(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        other = port + 1 if port < 65_535 else port - 1
+        other_port = port + 1 if port < 65_535 else port - 1
         return (
             f"port {port} of {host} is in use by another program (perhaps by another chatsite). "
-            f"Stop that one, or take another port: PORT={other} script/server"
+            f"Stop it, or use another port: PORT={other_port} script/server"
         )
     if error.errno == errno.EACCES:
-        return f"PORT is {port}, which this user may not listen on: take one from 1024 up"
-    return f"HOST is {host!r}, which is no address of this machine ({error.strerror or error})"
+        return f"PORT is {port}, which this user may not listen on: use 1024 or higher"
+    return f"HOST is {host!r}, which is not an address of this machine ({error.strerror or error})"
 
 
-def run_checks(**which: Any) -> None:
-    """Prints every misconfiguration that the system checks find; ends the process if one is an error."""
-    found = checks.run_checks(**which)
-    for message in found:
+def run_checks(**options: Any) -> None:
+    """Runs the system checks and prints their messages. Exits if one is an error."""
+    messages = checks.run_checks(**options)
+    for message in messages:
         print(message, file=sys.stderr)  # noqa: T201
-    if any(message.is_serious() for message in found):
+    if any(message.is_serious() for message in messages):
         sys.exit("chatsite cannot start: see above")
 
 
 def check_database() -> None:
-    """Ends the process, saying why, if the database cannot be used."""
+    """Exits with a message if the database cannot be used."""
     leave_pool()
     try:
         connection.ensure_connection()
@@ -75,8 +75,8 @@ def check_database() -> None:
         sys.exit(f"chatsite cannot start: the database cannot be used: {' '.join(str(error).split())}")
     if encoding != "UTF8":
         sys.exit(
-            f"chatsite cannot start: the database stores text as {encoding}, which has no room for every language. "
-            "Make another: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            f"chatsite cannot start: the database stores text as {encoding}, which cannot represent every language. "
+            "Create another one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
         )
 
 
@@ -89,30 +89,30 @@ def server_encoding() -> str:
 
 
 def migrate() -> None:
-    """Applies the migrations that are not applied yet; telling whether there are any takes 0.1 s, running them 1 s."""
+    """Applies new migrations. Looking for them takes 0.1 s, the command migrate 1 s."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        tell("Bringing the database up to date")
+        print_progress("Bringing the database up to date")
         call_command("migrate", interactive=False, verbosity=0)
     connection.close()
 
 
 def collect_static_files() -> None:
-    """Hashes and compresses the static files into STATIC_ROOT, unless their sources are those of the last time.
+    """Hashes and compresses the static files into STATIC_ROOT, unless their sources are unchanged since the last time.
 
-    From nothing, as collectstatic alone would keep a file whose source has become another, but older one.
+    Clears STATIC_ROOT, because collectstatic would keep a file if its source was replaced by an older one.
     """
     fingerprint = hashlib.sha256("\n".join(sorted(static_sources())).encode()).hexdigest()
-    collected = settings.STATIC_ROOT / "sources.sha256"
-    if collected.exists() and collected.read_text() == fingerprint:
+    fingerprint_file = settings.STATIC_ROOT / "sources.sha256"
+    if fingerprint_file.exists() and fingerprint_file.read_text() == fingerprint:
         return
-    tell("Collecting the static files")
+    print_progress("Collecting the static files")
     call_command("collectstatic", clear=True, interactive=False, verbosity=0)
-    collected.write_text(fingerprint)
+    fingerprint_file.write_text(fingerprint)
 
 
 def static_sources() -> Iterator[str]:
-    """A line for each static file, which changes when the file does."""
+    """Yields a line for each static file, which changes when the file changes."""
     from django.contrib.staticfiles.finders import get_finders
 
     for finder in get_finders():
@@ -122,5 +122,5 @@ def static_sources() -> Iterator[str]:
             yield f"{name} {path} {stat.st_mtime_ns} {stat.st_size}"
 
 
-def tell(line: str) -> None:
+def print_progress(line: str) -> None:
     print(line, flush=True)  # noqa: T201

@@ -1,4 +1,4 @@
-"""Proof that no other process serves from the same database: a lock that is gone with its holder, however that ends."""
+"""Locks that detect other server processes on the same database, and are released however their process ends."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from django.db import connection
 
 from conversations.db.threads import DatabaseUnavailable
 
-KEY = int.from_bytes(b"chatsite")
-"""Of an advisory lock, which PostgreSQL keeps for each of its databases."""
+LOCK_KEY = int.from_bytes(b"chatsite")
+"""The key of the advisory lock. PostgreSQL has separate locks for each database."""
 
 
 class ProcessLock(Protocol):
-    """For a thread that may wait for the database."""
+    """A lock whose methods may block, so they are not called in the event loop."""
 
-    def take(self) -> bool:
-        """Whether it is ours, taken now if need be. Raises DatabaseUnavailable."""
+    def acquire(self) -> bool:
+        """Acquires the lock without waiting, and returns whether this process holds it. Raises DatabaseUnavailable."""
         ...
 
     def release(self) -> None: ...
 
 
-def lock_of_database() -> ProcessLock:
-    """Processes with a Redis share it; who has none wants it alone."""
+def database_lock() -> ProcessLock:
+    """Returns the lock of the database: shared for a process with Redis, exclusive for one without."""
     if connection.vendor == "postgresql":
-        return DatabaseLock(shared=bool(settings.REDIS_URL))
+        return AdvisoryLock(shared=bool(settings.REDIS_URL))
     database = Path(connection.settings_dict["NAME"])
     return FileLock(database.with_name(f"{database.name}.lock"), shared=bool(settings.REDIS_URL))
 
@@ -37,15 +37,15 @@ def lock_of_database() -> ProcessLock:
 class FileLock:
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
-        self._how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        self._operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         self._descriptor: int | None = None
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         if self._descriptor is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
-                fcntl.flock(descriptor, self._how | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, self._operation | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(descriptor)
                 return False
@@ -58,40 +58,36 @@ class FileLock:
             self._descriptor = None
 
 
-class DatabaseLock:
-    """Of PostgreSQL, on a connection of its own. Behind a pooler that shares out connections there is no such thing:
-    there it counts as taken."""
+class AdvisoryLock:
+    """An advisory lock of PostgreSQL, on its own connection.
+
+    Behind a pooler that assigns connections per transaction such locks do not work, so it always counts as acquired.
+    """
 
     def __init__(self, *, shared: bool) -> None:
-        self._try = f"SELECT pg_try_advisory_lock{'_shared' if shared else ''}(%s)"
-        self._session: Any = None
-        self._is_ours = False
+        self._lock_query = f"SELECT pg_try_advisory_lock{'_shared' if shared else ''}(%s)"
+        self._connection: Any = None
+        self._is_held = False
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         import psycopg
 
         try:
-            if self._session is None:
-                self._session = _new_session()
-            pid, is_ours = self._ask("SELECT pg_backend_pid()"), self._is_ours
-            self._is_ours = is_ours or pid != self._session.info.backend_pid or self._ask(self._try, [KEY])
+            if self._connection is None:
+                self._connection = psycopg.connect(**connection.get_connection_params())
+                self._connection.autocommit = True
+            # Also shows that the connection, and so the lock, is not lost.
+            has_pooler = self._query("SELECT pg_backend_pid()") != self._connection.info.backend_pid
+            self._is_held = self._is_held or has_pooler or self._query(self._lock_query, [LOCK_KEY])
         except psycopg.Error as error:
             self.release()
             raise DatabaseUnavailable from error
-        return self._is_ours
+        return self._is_held
 
     def release(self) -> None:
-        session, self._session, self._is_ours = self._session, None, False
-        if session is not None:
-            session.close()
+        lock_connection, self._connection, self._is_held = self._connection, None, False
+        if lock_connection is not None:
+            lock_connection.close()
 
-    def _ask(self, question: str, params: list[Any] | None = None) -> Any:
-        return self._session.execute(question, params).fetchone()[0]
-
-
-def _new_session() -> Any:
-    import psycopg
-
-    session = psycopg.connect(**connection.get_connection_params())
-    session.autocommit = True
-    return session
+    def _query(self, query: str, params: list[Any] | None = None) -> Any:
+        return self._connection.execute(query, params).fetchone()[0]

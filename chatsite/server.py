@@ -1,6 +1,6 @@
 """`python -m chatsite.server`: prepares what is missing, then serves with Daphne.
 
-One process does it all, as starting Django is most of the time that a start takes.
+Both happen in one process, because starting Django takes most of the time of a start.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from chatsite.environment import is_wildcard, load_settings  # noqa: E402
 
 
 class AnnouncingServer(Server):  # type: ignore[misc]  # Daphne has no types
-    """Prints where it can be reached once it listens."""
+    """Prints the address to open when the server listens."""
 
     def listen_success(self, port: Any) -> None:
         super().listen_success(port)
-        listening = port.getHost()
-        address = address_to_open(listening.host, listening.port)
-        print(f"chatsite is ready: {address} (Ctrl-C stops it)", flush=True)  # noqa: T201
+        address = port.getHost()
+        url = url_to_open(address.host, address.port)
+        print(f"chatsite is ready: {url} (Ctrl-C stops it)", flush=True)  # noqa: T201
 
 
 class Launcher(CommandLineInterface):  # type: ignore[misc]  # Daphne has no types
@@ -43,12 +43,12 @@ def main() -> None:
 
     prepare()
     if settings.LOG_LEVEL == "INFO":
-        logging.getLogger("daphne").setLevel("WARNING")  # it tells of its endpoints what is printed here
-    bind = ["-b", settings.HOST, "-p", str(settings.PORT)]
-    Launcher().run([*bind, "-v", "0", "--no-server-name", "chatsite.asgi:application"])  # 0: no access log
+        logging.getLogger("daphne").setLevel("WARNING")  # It logs its endpoints, which are printed here.
+    options = ["-b", settings.HOST, "-p", str(settings.PORT)]
+    Launcher().run([*options, "-v", "0", "--no-server-name", "chatsite.asgi:application"])  # -v 0: no access log
 
 
-def address_to_open(host: str, port: int) -> str:
+def url_to_open(host: str, port: int) -> str:
     from django.conf import settings
 
     if settings.PUBLIC_URL:

@@ -156,7 +156,7 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": databases.sqlite(DATABASE, test_file=VAR_DIR / "test.sqlite3")
     if isinstance(DATABASE, Path)
-    else databases.postgresql(DATABASE, DATABASE_POOL_SIZE, longest_pause=RUN_HEARTBEAT)
+    else databases.postgresql(DATABASE, DATABASE_POOL_SIZE, max_idle_in_transaction=RUN_HEARTBEAT)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

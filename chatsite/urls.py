@@ -10,7 +10,7 @@ from accounts.views.sign_in import sign_in_to_admin
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
-    """Browsers ask for this name where a page names no icon, as the admin's do."""
+    """Redirects to the icon. Browsers request this URL for pages without an icon, such as those of the admin."""
     return redirect(static("conversations/favicon.svg"))
 
 

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.core import checks
 
 from chatsite.lifespan import ALONE_AGAIN, NOT_ALONE
-from chatsite.process_lock import DatabaseLock, FileLock, lock_of_database
+from chatsite.process_lock import AdvisoryLock, FileLock, database_lock
 from conversations.models import Run
 from tests.client import CallError
 from tests.faults.waiting import until
@@ -62,8 +62,8 @@ async def test_the_second_says_so_and_leaves_the_answers_of_the_first_alone(
 
 
 async def test_it_says_when_the_other_one_has_gone(said: pytest.LogCaptureFixture) -> None:
-    other = lock_of_database()
-    assert await sync_to_async(other.take)()
+    other = database_lock()
+    assert await sync_to_async(other.acquire)()
     async with model_server(answer("Hello")) as model, running_site(model, RUN_HEARTBEAT=0.2):
         assert NOT_ALONE in said.messages
         other.release()
@@ -80,19 +80,19 @@ def test_a_check_that_may_not_ask_the_database_does_not() -> None:
     assert "chatsite.W011" not in [found.id for found in checks.run_checks()]
 
 
-@pytest.mark.parametrize("kind", [FileLock, pytest.param(DatabaseLock, marks=pytest.mark.only_on("postgresql"))])
+@pytest.mark.parametrize("kind", [FileLock, pytest.param(AdvisoryLock, marks=pytest.mark.only_on("postgresql"))])
 def test_those_with_a_redis_share_the_lock_and_who_has_none_is_told(
-    kind: type[FileLock | DatabaseLock], tmp_path: Path
+    kind: type[FileLock | AdvisoryLock], tmp_path: Path
 ) -> None:
-    def lock(*, shared: bool) -> FileLock | DatabaseLock:
-        return FileLock(tmp_path / "lock", shared=shared) if kind is FileLock else DatabaseLock(shared=shared)
+    def lock(*, shared: bool) -> FileLock | AdvisoryLock:
+        return FileLock(tmp_path / "lock", shared=shared) if kind is FileLock else AdvisoryLock(shared=shared)
 
     one, two, alone = lock(shared=True), lock(shared=True), lock(shared=False)
-    assert (one.take(), two.take(), one.take(), alone.take()) == (True, True, True, False)
+    assert (one.acquire(), two.acquire(), one.acquire(), alone.acquire()) == (True, True, True, False)
     one.release()
-    assert not alone.take()
+    assert not alone.acquire()
     two.release()
-    assert alone.take()
-    assert not one.take()
+    assert alone.acquire()
+    assert not one.acquire()
     for each in (one, two, alone):
         each.release()

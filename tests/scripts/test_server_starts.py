@@ -78,7 +78,7 @@ def test_a_busy_port_is_named_with_a_way_out(installed: Clone) -> None:
 def test_an_address_of_another_machine_is_named(installed: Clone) -> None:
     ended = installed.run("script/server", HOST="192.0.2.7")
     assert ended.returncode == 1
-    assert "chatsite cannot start: HOST is '192.0.2.7', which is no address of this machine" in ended.stderr
+    assert "chatsite cannot start: HOST is '192.0.2.7', which is not an address of this machine" in ended.stderr
 
 
 def test_a_misconfiguration_is_told_and_an_error_stops_the_start(installed: Clone) -> None:
