@@ -1,4 +1,4 @@
-// The types of the packages that chatsite/npm_files.py serves under names of its own.
+// Types of the npm packages, by the names under which chatsite/npm_files.py serves them.
 
 declare module "*/npm/markdown-it.mjs" {
   export * from "markdown-it";

@@ -1,4 +1,4 @@
-"""What is asked and answered in the pictures of script/screenshots."""
+"""The questions and answers in the pictures of script/screenshots."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.modelserver import (
 )
 
 MODELS = ("qwen3-32b", "mistral-small", "gemma-3-27b")
-SEED = (
+EARLIER_QUESTIONS = (
     "Names for a grey cat",
     "Translate the rental contract",
     "Regular expression for dates",
     "Packing for the choir trip",
 )
-"""First questions become titles, up to their thirtieth character."""
+"""The first thirty characters of a first question become the title of its conversation."""
 QUESTION = (
     "Holiday flat, shared by three of us: 7 nights at 128.50 €, and I paid the deposit of 180 €. "
     "What does each of the others owe me?"
@@ -34,9 +34,9 @@ QUESTION = (
 PROJECT = "Choir trip to Porto"
 INSTRUCTIONS = "We are 24 singers, most of us over sixty. Answer in short lists, and name prices in euros."
 PROJECT_QUESTION = "Write a packing list into a file"
-PACKING = "# Packing\n\n- black folder\n- concert dress\n- comfortable shoes\n- adapter for the keyboard\n"
+PACKING_LIST = "# Packing\n\n- black folder\n- concert dress\n- comfortable shoes\n- adapter for the keyboard\n"
 ARABIC_QUESTION = "كيف أجمع عددين في Python؟"
-ARABIC = """بسطر واحد:
+ARABIC_ANSWER = """بسطر واحد:
 
 ```python
 print(2 + 3)
@@ -52,11 +52,12 @@ print(2 + 3)
 > كل شيء في **Python** كائن.
 """
 LAST_QUESTION = "Make that a small Python function, please"
-THOUGHT = (
+THINKING = (
     "Seven nights at 128.50 € make the total. Shared by three, that is one share each. The deposit was paid by the "
     "person who asks, so the other two owe a third of it now, and the rest is due on arrival. I calculate both."
 )
-OWED = """Each of the other two owes you **60.00 €** for the deposit now. On arrival, everyone pays a third of the rest.
+ANSWER = """\
+Each of the other two owes you **60.00 €** for the deposit now. On arrival, everyone pays a third of the rest.
 
 | | Total | Each of three |
 | :-- | --: | --: |
@@ -68,7 +69,7 @@ In short, with $n$ people, $r$ a night and a deposit $d$:
 
 $$\\text{on arrival} = \\frac{7r - d}{n} = \\frac{899.50 - 180}{3} \\approx 239.83$$
 """
-FUNCTION = """Here it is, with what is left over from rounding given to the first people:
+LAST_ANSWER = """Here it is, with what is left over from rounding given to the first people:
 
 ```python
 from decimal import Decimal
@@ -86,57 +87,57 @@ print(share(Decimal("719.50"), 3))  # 239.84, 239.83, 239.83
 - `divmod` works in whole cents, so nothing is lost to binary fractions.
 - For another number of people, change the second argument.
 """
-COAST = "One line runs along the coast, the other through the hills. The coast is slower, but "
-BREAD = (
+PARTIAL_THINKING = "One line runs along the coast, the other through the hills. The coast is slower, but "
+PARTIAL_ANSWER = (
     "## Sourdough, in short\n\nA **starter** is flour and water in which wild yeast and bacteria live. "
     "Fed every day, it bubbles"
 )
 
 
 class Answers:
-    """What the model says to each question."""
+    """The model's reply to each request."""
 
     def __call__(self, request: ModelRequest) -> Reply:
         messages = request.body["messages"]
         question = next(message["content"] for message in reversed(messages) if message["role"] == "user")
-        is_told = messages[-1]["role"] == "tool"
+        has_tool_results = messages[-1]["role"] == "tool"
         if question == QUESTION:
-            return answer(OWED, prompt=1480, completion=262) if is_told else self._reckon()
+            return answer(ANSWER, prompt=1480, completion=262) if has_tool_results else self._call_calculator()
         if question == LAST_QUESTION:
-            return answer(FUNCTION, thought="Decimal is right for money.", prompt=1911, completion=214)
-        if question == PROJECT_QUESTION and not is_told:
-            return calls(tool_call("write_file", {"path": "packing.md", "content": PACKING}))
+            return answer(LAST_ANSWER, thought="Decimal is right for money.", prompt=1911, completion=214)
+        if question == PROJECT_QUESTION and not has_tool_results:
+            return calls(tool_call("write_file", {"path": "packing.md", "content": PACKING_LIST}))
         if question == PROJECT_QUESTION:
             return answer("The list is in `packing.md`, with what singers forget most.", prompt=690, completion=21)
         if question == ARABIC_QUESTION:
-            return answer(ARABIC, thought="سؤال بسيط.", prompt=64, completion=80)
-        return self._unfinished(question, is_told=is_told)
+            return answer(ARABIC_ANSWER, thought="سؤال بسيط.", prompt=64, completion=80)
+        return self._reply_to_other(question, has_tool_results=has_tool_results)
 
-    def _reckon(self) -> Reply:
+    def _call_calculator(self) -> Reply:
         return calls(
-            thinking(THOUGHT),
+            thinking(THINKING),
             tool_call("calculator", {"expression": "7 * 128.50"}),
             tool_call("calculator", {"expression": "(7 * 128.50 - 180) / 3"}, call_id="call_2", index=1),
             prompt=1120,
             completion=141,
         )
 
-    def _unfinished(self, question: str, *, is_told: bool) -> Reply:
-        """What is still going on when the picture is taken, or has failed."""
+    def _reply_to_other(self, question: str, *, has_tool_results: bool) -> Reply:
+        """Returns a reply that is incomplete when the picture is taken, or that fails."""
         wait, end = wait_for(Gate()), [finish(), usage(), done()]
         if "Porto" in question:
-            return [thinking(COAST), wait, *end]
+            return [thinking(PARTIAL_THINKING), wait, *end]
         if "whales" in question:
             return status(503)
         if "sourdough" in question:
-            return [text(BREAD), wait, *end]
-        if "Tokyo" in question and not is_told:
-            return self._ask_for_times()
+            return [text(PARTIAL_ANSWER), wait, *end]
+        if "Tokyo" in question and not has_tool_results:
+            return self._call_current_time()
         if "Tokyo" in question:
             return [wait, *end]
         return answer("Gladly: tell me a little more about it, and I will begin.")
 
-    def _ask_for_times(self) -> Reply:
+    def _call_current_time(self) -> Reply:
         parts: list[Part] = [thinking("Two places, two clocks.")]
         for index, zone in enumerate(("Europe/Lisbon", "Asia/Tokyo")):
             parts.append(tool_call("current_time", {"timezone": zone}, call_id=f"call_{index}", index=index))

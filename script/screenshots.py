@@ -1,4 +1,4 @@
-"""Takes pictures of every page and state, as somebody sees them who has been using the product for a while."""
+"""Takes pictures of every page and state, as a user sees them who has used the product for some weeks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from script.sample import (
     ARABIC_QUESTION,
+    EARLIER_QUESTIONS,
     INSTRUCTIONS,
     LAST_QUESTION,
     MODELS,
     PROJECT_QUESTION,
     QUESTION,
-    SEED,
     Answers,
 )
 from script.sample import PROJECT as PROJECT_NAME
@@ -30,20 +30,21 @@ from tests.modelserver import threaded_model_server
 from tests.pages.browsing import USERNAME, Chat, make_first_account
 from tests.programs import chromium
 
-CHOSEN = PROJECT / "docs" / "screenshots"
-QUALITY = 82
-"""Of WebP: small, and text is still sharp."""
-PATIENCE = 120_000
-"""Milliseconds: the machine may have other things to do."""
+SCREENSHOTS = PROJECT / "docs" / "screenshots"
+WEBP_QUALITY = 82
+"""Small files in which text is still sharp."""
+TIMEOUT_MS = 120_000
+"""Long, because the machine may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
+    """A size and color scheme in which a picture is taken. `scale` is pixels of the picture per pixel of the page."""
+
     width: int
     height: int
     theme: Literal["light", "dark"]
-    sharpness: int = 2
-    """Pixels of the picture to one of the page."""
+    scale: int = 2
 
     @property
     def name(self) -> str:
@@ -53,27 +54,26 @@ class Look:
 DESKTOP_LIGHT, DESKTOP_DARK = Look(1280, 800, "light"), Look(1280, 800, "dark")
 PHONE_LIGHT, PHONE_DARK = Look(375, 812, "light"), Look(375, 812, "dark")
 DESKTOP, PHONE = (DESKTOP_LIGHT, DESKTOP_DARK), (PHONE_LIGHT, PHONE_DARK)
-EVERY = (*DESKTOP, *PHONE)
+ALL_LOOKS = (*DESKTOP, *PHONE)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a picture shows: how one gets there, in which looks it can be seen, and which of these the project keeps."""
+    """A state of a page, the function that opens it, the looks that exist, and the looks kept in docs/screenshots."""
 
     name: str
-    reach: Callable[[Page], None]
-    chosen: tuple[Look, ...] = ()
-    looks: tuple[Look, ...] = EVERY
-    visitor: bool = False
-    """Seen by somebody who is not signed in."""
+    open: Callable[[Page], None]
+    kept_looks: tuple[Look, ...] = ()
+    looks: tuple[Look, ...] = ALL_LOOKS
+    signed_out: bool = False
     language: str = "en-GB"
 
 
-def at(path: str) -> Callable[[Page], None]:
-    def reach(page: Page) -> None:
+def page_at(path: str) -> Callable[[Page], None]:
+    def open_page(page: Page) -> None:
         page.goto(path)
 
-    return reach
+    return open_page
 
 
 def conversation(page: Page) -> None:
@@ -82,7 +82,7 @@ def conversation(page: Page) -> None:
     expect(page.locator(".answer").last).to_contain_text("def share")
 
 
-def its_beginning(page: Page) -> None:
+def start_of_conversation(page: Page) -> None:
     conversation(page)
     page.locator("#scroller").evaluate("view => view.scrollTop = 0")
     steps = page.locator(".answer").first.locator('[data-type="tool_call"] summary')
@@ -113,7 +113,7 @@ def writing(page: Page) -> None:
 
 
 def failing(page: Page) -> None:
-    """In whichever language."""
+    """Works in every language, unlike `ask`."""
     page.goto("/")
     page.locator("#composer-text").fill("Do whales sing at night?")
     page.keyboard.press("Enter")
@@ -135,7 +135,7 @@ def conversation_settings(page: Page) -> None:
     page.get_by_role("button", name="Settings of this conversation").click()
 
 
-def keys(page: Page) -> None:
+def keyboard_shortcuts(page: Page) -> None:
     conversation(page)
     page.locator("h1").click()
     page.keyboard.press("?")
@@ -153,7 +153,7 @@ def drawer(page: Page) -> None:
 
 
 def open_drawer(page: Page) -> None:
-    """Where the list of conversations is not in sight."""
+    """Opens the list of conversations if it is hidden."""
     opener = page.get_by_role("button", name="Show the list of conversations")
     if opener.is_visible():
         opener.click()
@@ -166,7 +166,7 @@ def search(page: Page) -> None:
     expect(page.locator("#search mark").first).to_be_visible()
 
 
-def options_of_a_conversation(page: Page) -> None:
+def conversation_options(page: Page) -> None:
     conversation(page)
     page.get_by_role("button", name="Options").first.click(force=True)
 
@@ -176,12 +176,12 @@ def editing(page: Page) -> None:
     page.get_by_role("button", name="Edit your message").last.click()
 
 
-def in_the_project(part: str) -> Callable[[Page], None]:
-    def reach(page: Page) -> None:
+def project_page(path: str) -> Callable[[Page], None]:
+    def open_page(page: Page) -> None:
         page.goto("/projects/")
-        page.goto(f"{page.get_by_role('link', name=PROJECT_NAME).last.get_attribute('href')}{part}")
+        page.goto(f"{page.get_by_role('link', name=PROJECT_NAME).last.get_attribute('href')}{path}")
 
-    return reach
+    return open_page
 
 
 def new_token(page: Page) -> None:
@@ -190,7 +190,7 @@ def new_token(page: Page) -> None:
     page.get_by_role("button", name="Create token").click()
 
 
-def refused(page: Page) -> None:
+def refused_sign_in(page: Page) -> None:
     page.goto("/sign-in/")
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password").fill("wrong")
@@ -200,52 +200,54 @@ def refused(page: Page) -> None:
 
 STATES = (
     State("conversation", conversation, (DESKTOP_LIGHT, DESKTOP_DARK, PHONE_LIGHT, PHONE_DARK)),
-    State("steps", its_beginning, (DESKTOP_DARK,)),
-    State("new-chat", at("/"), (DESKTOP_LIGHT, PHONE_DARK)),
+    State("steps", start_of_conversation, (DESKTOP_DARK,)),
+    State("new-chat", page_at("/"), (DESKTOP_LIGHT, PHONE_DARK)),
     State("thinking", thinking, (DESKTOP_LIGHT,)),
     State("calling", calling),
     State("writing", writing, (PHONE_LIGHT,)),
     State("failed", failing, (DESKTOP_LIGHT,)),
     State("models", model_menu, (DESKTOP_DARK,)),
     State("conversation-settings", conversation_settings, (DESKTOP_LIGHT,)),
-    State("keys", keys),
+    State("keys", keyboard_shortcuts),
     State("account", account_menu),
     State("drawer", drawer, (PHONE_LIGHT,), PHONE),
     State("search", search, (DESKTOP_LIGHT, PHONE_DARK)),
-    State("options", options_of_a_conversation, looks=DESKTOP),
+    State("options", conversation_options, looks=DESKTOP),
     State("editing", editing),
-    State("projects", at("/projects/"), (DESKTOP_LIGHT,)),
-    State("new-project", at("/projects/new/")),
-    State("project", in_the_project(""), (DESKTOP_DARK,)),
-    State("project-files", in_the_project("files/"), (PHONE_LIGHT,)),
-    State("project-settings", in_the_project("settings/")),
-    State("archived", at("/archived/")),
-    State("settings-profile", at("/settings/")),
-    State("settings-display", at("/settings/display/"), (DESKTOP_DARK,)),
-    State("settings-answers", at("/settings/answers/"), (PHONE_LIGHT,)),
-    State("settings-security", at("/settings/security/"), (DESKTOP_LIGHT,)),
-    State("settings-tokens", at("/settings/tokens/")),
+    State("projects", page_at("/projects/"), (DESKTOP_LIGHT,)),
+    State("new-project", page_at("/projects/new/")),
+    State("project", project_page(""), (DESKTOP_DARK,)),
+    State("project-files", project_page("files/"), (PHONE_LIGHT,)),
+    State("project-settings", project_page("settings/")),
+    State("archived", page_at("/archived/")),
+    State("settings-profile", page_at("/settings/")),
+    State("settings-display", page_at("/settings/display/"), (DESKTOP_DARK,)),
+    State("settings-answers", page_at("/settings/answers/"), (PHONE_LIGHT,)),
+    State("settings-security", page_at("/settings/security/"), (DESKTOP_LIGHT,)),
+    State("settings-tokens", page_at("/settings/tokens/")),
     State("new-token", new_token),
-    State("sign-in", at("/sign-in/"), (DESKTOP_LIGHT,), visitor=True),
-    State("sign-in-refused", refused, visitor=True),
+    State("sign-in", page_at("/sign-in/"), (DESKTOP_LIGHT,), signed_out=True),
+    State("sign-in-refused", refused_sign_in, signed_out=True),
     State("right-to-left", arabic),
-    State("not-found", at("/nowhere/")),
-    State("chinese-new-chat", at("/"), (DESKTOP_LIGHT,), language="zh-CN"),
+    State("not-found", page_at("/nowhere/")),
+    State("chinese-new-chat", page_at("/"), (DESKTOP_LIGHT,), language="zh-CN"),
     State("chinese-failed", failing, language="zh-CN"),
-    State("chinese-settings", at("/settings/display/"), (PHONE_DARK,), language="zh-CN"),
+    State("chinese-settings", page_at("/settings/display/"), (PHONE_DARK,), language="zh-CN"),
 )
 
 
-def take(page: Page, look: Look, file: Path) -> None:
-    page.wait_for_timeout(400)  # what moves has arrived
-    clip = {"x": 0, "y": 0, "width": look.width, "height": look.height, "scale": look.sharpness}
-    options = {"format": "webp", "quality": QUALITY, "clip": clip}
+def save_screenshot(page: Page, look: Look, file: Path) -> None:
+    page.wait_for_timeout(400)  # until animations end
+    clip = {"x": 0, "y": 0, "width": look.width, "height": look.height, "scale": look.scale}
+    options = {"format": "webp", "quality": WEBP_QUALITY, "clip": clip}
     picture = page.context.new_cdp_session(page).send("Page.captureScreenshot", options)
     file.write_bytes(base64.b64decode(picture["data"]))
     print(file)  # noqa: T201
 
 
-def take_all(state: State, looks: tuple[Look, ...], new_context: Callable[..., BrowserContext], folder: Path) -> None:
+def save_screenshots(
+    state: State, looks: tuple[Look, ...], new_context: Callable[..., BrowserContext], folder: Path
+) -> None:
     for look in looks:
         with new_context(
             viewport={"width": look.width, "height": look.height},
@@ -256,14 +258,14 @@ def take_all(state: State, looks: tuple[Look, ...], new_context: Callable[..., B
             has_touch=look.width < 600,
         ) as context:
             page = context.new_page()
-            page.set_default_timeout(PATIENCE)
-            state.reach(page)
-            take(page, look, folder / f"{state.name}-{look.name}.webp")
+            page.set_default_timeout(TIMEOUT_MS)
+            state.open(page)
+            save_screenshot(page, look, folder / f"{state.name}-{look.name}.webp")
 
 
 @contextmanager
-def site() -> Iterator[str]:
-    """The address of a server where the person has used the product for some weeks."""
+def running_server() -> Iterator[str]:
+    """Yields the address of a new server with a scripted model."""
     with tempfile.TemporaryDirectory() as folder, threaded_model_server(Answers()) as models:
         clone, var = Clone(Path(folder) / "clone"), Path(folder) / "var"
         clone.install()
@@ -272,19 +274,19 @@ def site() -> Iterator[str]:
             yield read_until_ready(server)[1]
 
 
-def use_for_a_while(browser: Browser, address: str, folder: Path) -> Path:
-    """Makes the account and a conversation; a file with the cookies."""
+def create_content(browser: Browser, address: str, folder: Path) -> Path:
+    """Creates the account, conversations and a project. Returns a file with the account's cookies."""
     cookies = folder / "cookies.json"
     with browser.new_context(base_url=address) as context:
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT_MS)
         make_first_account(page, address)
-        for title in SEED:
+        for question in EARLIER_QUESTIONS:
             page.goto("/")
             chat = Chat(page)
-            chat.ask(title)
+            chat.ask(question)
             expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
-        use_a_project(page)
+        create_project(page)
         page.goto("/")
         chat = Chat(page)
         for number, question in enumerate((QUESTION, LAST_QUESTION), start=1):
@@ -295,7 +297,7 @@ def use_for_a_while(browser: Browser, address: str, folder: Path) -> Path:
     return cookies
 
 
-def use_a_project(page: Page) -> None:
+def create_project(page: Page) -> None:
     page.goto("/projects/new/")
     page.get_by_label("Name").fill(PROJECT_NAME)
     page.get_by_label("Instructions").fill(INSTRUCTIONS)
@@ -308,39 +310,35 @@ def use_a_project(page: Page) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every state in every look, into this folder")
-    parser.add_argument("--only", nargs="+", metavar="STATE", help="the states of these names")
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="save every state in every look to this folder")
+    parser.add_argument("--only", nargs="+", metavar="STATE", help="save only these states")
     options = parser.parse_args()
-    expect.set_options(timeout=PATIENCE)
-    folder: Path = options.all or CHOSEN
+    expect.set_options(timeout=TIMEOUT_MS)
+    folder: Path = options.all or SCREENSHOTS
     folder.mkdir(parents=True, exist_ok=True)
     states = [state for state in STATES if not options.only or state.name in options.only]
-    with site() as address, sync_playwright() as playwright, tempfile.TemporaryDirectory() as passing:
+    with running_server() as address, sync_playwright() as playwright, tempfile.TemporaryDirectory() as temporary:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        if first := first_start(browser, address, folder, is_wanted=not options.only):
-            print(first)  # noqa: T201
-        cookies = use_for_a_while(browser, address, Path(passing))
+        if not options.only:
+            save_first_start(browser, address, folder)
+        cookies = create_content(browser, address, Path(temporary))
 
         for state in states:
 
             def new_context(**look: object) -> BrowserContext:
-                stored = None if state.visitor else cookies  # noqa: B023
+                stored = None if state.signed_out else cookies  # noqa: B023
                 return browser.new_context(base_url=address, storage_state=stored, **look)  # type: ignore[arg-type]
 
-            take_all(state, state.looks if options.all else state.chosen, new_context, folder)
+            save_screenshots(state, state.looks if options.all else state.kept_looks, new_context, folder)
         browser.close()
 
 
-def first_start(browser: Browser, address: str, folder: Path, *, is_wanted: bool) -> Path | None:
-    """The page that only the first visitor sees."""
-    if not is_wanted:
-        return None
+def save_first_start(browser: Browser, address: str, folder: Path) -> None:
+    """Saves the page that only the first visitor of a new server sees."""
     with browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light") as context:
         page = context.new_page()
         page.goto(address)
-        file = folder / "first-start-desktop-light.webp"
-        take(page, DESKTOP_LIGHT, file)
-    return file
+        save_screenshot(page, DESKTOP_LIGHT, folder / "first-start-desktop-light.webp")
 
 
 if __name__ == "__main__":
