@@ -1,1 +1,1 @@
-"""Benchmarks: each module here is one, run by `script/bench NAME`; `rig` is what they are made with."""
+"""Benchmarks. `script/bench NAME` runs the module of that name; `rig` contains what they share."""

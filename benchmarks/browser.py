@@ -1,8 +1,7 @@
-"""What a person feels: how smooth the page stays while a long answer streams, and how soon a long conversation opens.
+"""Measures the page in a browser: how responsive it is while a long answer streams, and how fast a conversation opens.
 
-A real browser on the real page. The answer has prose, a table and a code block of thousands of lines. Whether the page
-is busy is told by timers that come late; typing, by the time from a key to the end of the frame that shows it, with
-that of an idle page as `floor`.
+The answer has prose, a table and a code block of thousands of lines. The delay of timers shows how busy the page is.
+Typing is measured from the key event to the end of the frame that shows it, with that of an idle page as `floor`.
 """
 
 from __future__ import annotations
@@ -31,43 +30,45 @@ from tests.modelserver import MODEL, Part, Pause, done, finish, text, threaded_m
 from tests.programs import chromium
 
 TASK_BAR_MS, OPEN_BAR_MS, FRAME_MS = 50.0, 500.0, 1000 / 60
-TOKEN_LENGTH, BATCH = 4, 5
-KEYS = 40
-PATIENCE_MS = 600_000
+CHARACTERS_PER_TOKEN, TOKENS_PER_CHUNK = 4, 5
+KEY_COUNT = 40
+TIMEOUT_MS = 600_000
 PROSE = "The **relay** keeps a `cursor` for each who follows: *how much* of the answer they have [seen](https://a.example).\n\n"
 ROW = "| the relay | `cursor` | 12,345 |\n"
 LINE = "    total += weights[index] * values[index]  # as far as it was seen\n"
-WATCH = """
+OBSERVER_SCRIPT = """
 () => {
-  const seen = (window.seen = { late: [], long: [], keys: [] });
+  const observed = (window.observed = { late: [], long: [], keys: [] });
   let due = performance.now() + 10;
   setInterval(() => {
     const now = performance.now();
-    seen.late.push(Math.max(0, now - due));
+    observed.late.push(Math.max(0, now - due));
     due = now + 10;
   }, 10);
-  const tasks = new PerformanceObserver((list) => seen.long.push(...list.getEntries().map(({ duration }) => duration)));
+  const tasks = new PerformanceObserver((list) => {
+    observed.long.push(...list.getEntries().map(({ duration }) => duration));
+  });
   tasks.observe({ type: "longtask" });
   document.getElementById("composer-text").addEventListener("input", ({ timeStamp }) => {
-    requestAnimationFrame(() => setTimeout(() => seen.keys.push(performance.now() - timeStamp)));
+    requestAnimationFrame(() => setTimeout(() => observed.keys.push(performance.now() - timeStamp)));
   });
 }
 """
 
 
 def long_answer(size: int) -> str:
-    """About so many characters, of which two thirds are code."""
+    """Returns an answer of about `size` characters, of which two thirds are code."""
     code = "```python\n" + LINE * (size * 2 // 3 // len(LINE)) + "```\n\n"
     table = "| who | what | how much |\n|:--|:-:|--:|\n" + ROW * (size // 6 // len(ROW)) + "\n"
     return PROSE * (size // 6 // len(PROSE)) + table + code + "The end."
 
 
-def streamed(answer: str, rate: int) -> Iterator[Part]:
-    """In tokens of four characters, so many a second, some at once as the network brings them."""
-    step = TOKEN_LENGTH * BATCH
+def stream_parts(answer: str, rate: int) -> Iterator[Part]:
+    """Yields the parts of a reply that streams `rate` tokens per second, several in each chunk."""
+    step = CHARACTERS_PER_TOKEN * TOKENS_PER_CHUNK
     for start in range(0, len(answer), step):
         yield text(answer[start : start + step])
-        yield Pause(BATCH / rate)
+        yield Pause(TOKENS_PER_CHUNK / rate)
     yield from (finish(), usage(), done())
 
 
@@ -77,34 +78,35 @@ def percentile(values: list[float], share: float) -> float | None:
 
 def measure_streaming(report: Report, page: Page, address: str) -> None:
     page.goto(address)
-    page.evaluate(WATCH)
+    page.evaluate(OBSERVER_SCRIPT)
     idle = type_keys(page)
     page.get_by_label("Message", exact=True).fill("Go on.")
     page.get_by_label("Message", exact=True).press("Enter")
-    page.locator(".answer .prose").wait_for(timeout=PATIENCE_MS)
-    page.evaluate("() => { seen.late.length = seen.long.length = seen.keys.length = 0 }")
+    page.locator(".answer .prose").wait_for(timeout=TIMEOUT_MS)
+    page.evaluate("() => { observed.late.length = observed.long.length = observed.keys.length = 0 }")
     keys = type_keys(page)
-    page.locator(".answer[data-status=complete]").wait_for(timeout=PATIENCE_MS)
+    page.locator(".answer[data-status=complete]").wait_for(timeout=TIMEOUT_MS)
     page.wait_for_timeout(500)
-    seen: dict[str, list[float]] = page.evaluate("seen")
-    report.add(Figure("streaming: a timer comes late, p99", "ms", percentile(seen["late"], 0.99), bar=TASK_BAR_MS))
-    report.add(Figure("streaming: tasks over 50 ms", "", len(seen["long"])))
-    report.add(Figure("streaming: longest task over 50 ms", "ms", max(seen["long"], default=0.0)))
+    observed: dict[str, list[float]] = page.evaluate("observed")
+    report.add(Figure("streaming: timer delay, p99", "ms", percentile(observed["late"], 0.99), bar=TASK_BAR_MS))
+    report.add(Figure("streaming: tasks over 50 ms", "", len(observed["long"])))
+    report.add(Figure("streaming: longest task over 50 ms", "ms", max(observed["long"], default=0.0)))
     report.add(
         Figure("streaming: key to frame, p95", "ms", percentile(keys, 0.95), bar=FRAME_MS, floor=percentile(idle, 0.95))
     )
-    report.details["late_ms"] = {str(share): percentile(seen["late"], share) for share in (0.5, 0.9, 0.99, 0.999)}
-    report.details["long_tasks_ms"] = seen["long"]
+    report.details["late_ms"] = {str(share): percentile(observed["late"], share) for share in (0.5, 0.9, 0.99, 0.999)}
+    report.details["long_tasks_ms"] = observed["long"]
 
 
 def type_keys(page: Page) -> list[float]:
+    """Types into the message field. Returns the milliseconds from each key to its frame."""
     field = page.get_by_label("Message", exact=True)
     field.fill("")
-    before = len(page.evaluate("seen.keys"))
-    for _ in range(KEYS):
+    before = len(page.evaluate("observed.keys"))
+    for _ in range(KEY_COUNT):
         field.press("a")
         page.wait_for_timeout(30)
-    keys: list[float] = page.evaluate("seen.keys")
+    keys: list[float] = page.evaluate("observed.keys")
     field.fill("")
     return keys[before:]
 
@@ -136,14 +138,14 @@ def signed_in_page(user: User, address: str) -> Iterator[Page]:
         playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"]) as browser,
     ):
         context = browser.new_context()
-        context.add_cookies([cookie])  # type: ignore[list-item]  # a dictionary of its shape
+        context.add_cookies([cookie])  # type: ignore[list-item]  # a plain dictionary instead of a TypedDict
         yield context.new_page()
 
 
 def measure(options: argparse.Namespace, report: Report, folder: Path) -> None:
     user = User.objects.create_user("browser")
     conversation = make_conversation(user, options.messages)
-    answer = list(streamed(long_answer(options.size), options.rate))
+    answer = list(stream_parts(long_answer(options.size), options.rate))
     with threaded_model_server(answer) as model:
         environment = {**site.settings, "LLM_BASE_URL": model.base_url, "LLM_MODEL": MODEL}
         programs = Programs(folder, Cores.of_machine())
@@ -161,7 +163,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100_000, help="characters of the answer")
     parser.add_argument("--rate", type=int, default=500, help="tokens per second, of four characters each")
     options = parser.parse_args()
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright has a loop in this thread, which waits for it
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright runs an event loop in this thread
     report = Report("browser")
     collect_static_files()
     with tempfile.TemporaryDirectory(prefix="chatsite-browser-") as name:

@@ -1,8 +1,8 @@
-"""What a second process costs: answers that one makes, and somebody watches through the other.
+"""Measures the cost of a second process that shows answers which the first one generates.
 
-Each of N people asks through the first process, and watches with a second connection: through the same one, or through
-the other, which gets the answer by way of Redis. The words come 50 per second to each. Both processes share a core
-where there are two, so the CPU says more than the delay does; delays are from the model to the second connection.
+Each of N users asks through the first process and watches with a second connection: through the same process, or
+through the other, which receives the answer over Redis. Each answer has 50 tokens per second. On two cores both
+processes share one, so CPU time is more meaningful than the delay, which is from the model to the second connection.
 """
 
 from __future__ import annotations
@@ -16,27 +16,35 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.rig import meter
 from benchmarks.rig.clients import Answer, Percentiles
 from benchmarks.rig.model_server import model_name
-from benchmarks.rig.programs import Cores, Programs, Served, ServerKind, allow_many_files, hold, new_site
+from benchmarks.rig.programs import (
+    Cores,
+    Programs,
+    RunningServer,
+    ServerKind,
+    allow_many_files,
+    new_site,
+    pin_to_core,
+)
 from benchmarks.rig.report import Figure, Report, option_parser
 from benchmarks.rig.websocket import WebSocket
 from tests.redis import missing_for_redis, running_redis
 
-ADDED_BAR_MS = 15.0
-SHARED_BAR = 1.15
-"""Times the CPU of one process that two may take, where each shows what it makes itself."""
-PATIENCE = 120.0
-RESULT = b'{"jsonrpc":"2.0","id"'
+ADDED_DELAY_BAR_MS = 15.0
+CPU_RATIO_BAR = 1.15
+"""Maximum CPU time of two processes relative to one, if each shows its own answers."""
+TIMEOUT = 120.0
+RESULT_PREFIX = b'{"jsonrpc":"2.0","id"'
 
 
-class Screen:
-    """A connection of a person; `answer` is what it is told of the answer being made."""
+class Connection:
+    """A connection of a user. `answer` records the notifications about the answer."""
 
     def __init__(self) -> None:
         self.answer = Answer()
@@ -45,30 +53,32 @@ class Screen:
         self._socket: WebSocket
 
     @classmethod
-    async def open(cls, port: int, token: str) -> Screen:
-        screen = cls()
+    async def open(cls, port: int, token: str) -> Connection:
+        connection = cls()
 
         def protocol() -> WebSocket:
             headers = {"Authorization": f"Bearer {token}"}
-            return WebSocket("/ws/", headers, screen._take, lambda: screen.answer.fail("the connection was closed"))
+            return WebSocket(
+                "/ws/", headers, connection._on_frame, lambda: connection.answer.fail("the connection was closed")
+            )
 
         loop = asyncio.get_running_loop()
-        _, screen._socket = await loop.create_connection(protocol, "127.0.0.1", port)
-        await asyncio.wait_for(screen._socket.opened, PATIENCE)
-        return screen
+        _, connection._socket = await loop.create_connection(protocol, "127.0.0.1", port)
+        await asyncio.wait_for(connection._socket.opened, TIMEOUT)
+        return connection
 
     async def call(self, method: str, **params: Any) -> Any:
         number = next(self._ids)
         self._results[number] = asyncio.get_running_loop().create_future()
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         self._socket.send(json.dumps(request).encode())
-        return await asyncio.wait_for(self._results[number], PATIENCE)
+        return await asyncio.wait_for(self._results[number], TIMEOUT)
 
     def close(self) -> None:
         self._socket.abort()
 
-    def _take(self, frame: bytes, at: int) -> None:
-        if frame.startswith(RESULT):
+    def _on_frame(self, frame: bytes, at: int) -> None:
+        if frame.startswith(RESULT_PREFIX):
             reply = json.loads(frame)
             self._results[reply["id"]].set_result(reply["result"])
         else:
@@ -76,8 +86,8 @@ class Screen:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """`cpu_us` of all processes, for each token that a second connection got."""
+class Measurement:
+    """`cpu_us` is the CPU time of all processes per token that a second connection received."""
 
     delay_ms: Percentiles
     cpu_us: float
@@ -86,45 +96,52 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Through which process somebody asks, and watches."""
+class Route:
+    """The servers through which a user asks and watches."""
 
-    ask: Served
-    watch: Served
+    ask: RunningServer
+    watch: RunningServer
 
 
-async def show(ways: Sequence[Way], processes: Sequence[Served], model: str, tokens: int) -> Shown:
-    """One answer for each way, all at once."""
-    people = [await _seated(way) for way in ways]
-    before = _cpu(processes)
-    await asyncio.gather(*(_ask(asking, where, model, len(people), n) for n, (asking, _, where) in enumerate(people)))
-    watched = [watching.answer for _, watching, _ in people]
-    await asyncio.gather(*(asyncio.wait_for(answer.ended.wait(), PATIENCE) for answer in watched))
-    cpu = _cpu(processes) - before
-    for asking, watching, _ in people:
+async def measure_answers(
+    routes: Sequence[Route], servers: Sequence[RunningServer], model: str, tokens: int
+) -> Measurement:
+    """Measures one answer for each route, all at the same time."""
+    users = [await _connect(route) for route in routes]
+    before = _cpu_seconds(servers)
+    await asyncio.gather(
+        *(
+            _ask(asking, conversation_id, model, delay=number / len(users))
+            for number, (asking, _, conversation_id) in enumerate(users)
+        )
+    )
+    answers = [watching.answer for _, watching, _ in users]
+    await asyncio.gather(*(asyncio.wait_for(answer.ended.wait(), TIMEOUT) for answer in answers))
+    cpu = _cpu_seconds(servers) - before
+    for asking, watching, _ in users:
         asking.close()
         watching.close()
-    delays = [delay for answer in watched for delay in answer.delays]
-    complete = sum(len(answer.delays) == tokens and answer.error is None for answer in watched)
-    return Shown(Percentiles.of(delays), cpu / max(1, len(delays)) * 1e6, len(delays), complete)
+    delays = [delay for answer in answers for delay in answer.delays]
+    complete = sum(len(answer.delays) == tokens and answer.error is None for answer in answers)
+    return Measurement(Percentiles.of(delays), cpu / max(1, len(delays)) * 1e6, len(delays), complete)
 
 
-async def _seated(way: Way) -> tuple[Screen, Screen, str]:
-    """Both connections of a person, who follows a new conversation with them."""
-    token = way.ask.users[0]
-    asking, watching = await Screen.open(way.ask.port, token), await Screen.open(way.watch.port, token)
-    where = (await asking.call("conversation.create"))["conversation"]["id"]
-    await watching.call("conversation.subscribe", conversation_id=where)
-    return asking, watching, where
+async def _connect(route: Route) -> tuple[Connection, Connection, str]:
+    """Opens both connections of a user, creates a conversation, and subscribes the second connection to it."""
+    token = route.ask.users[0]
+    asking, watching = await Connection.open(route.ask.port, token), await Connection.open(route.watch.port, token)
+    conversation_id = (await asking.call("conversation.create"))["conversation"]["id"]
+    await watching.call("conversation.subscribe", conversation_id=conversation_id)
+    return asking, watching, conversation_id
 
 
-async def _ask(asking: Screen, where: str, model: str, people: int, number: int) -> None:
-    await asyncio.sleep(number / people)
-    await asking.call("message.send", text="What is the time?", model=model, conversation_id=where)
+async def _ask(asking: Connection, conversation_id: str, model: str, *, delay: float) -> None:
+    await asyncio.sleep(delay)
+    await asking.call("message.send", text="What is the time?", model=model, conversation_id=conversation_id)
 
 
-def _cpu(processes: Sequence[Served]) -> float:
-    return sum(meter.cpu_seconds(served.pid) for served in processes)
+def _cpu_seconds(servers: Sequence[RunningServer]) -> float:
+    return sum(meter.cpu_seconds(server.pid) for server in servers)
 
 
 async def measure(
@@ -136,50 +153,54 @@ async def measure(
         settings, users = new_site(folder / "var", model_url=model_url, models=model, users=options.n)
         settings |= {"REDIS_URL": redis_url, "LIMIT_RUNS_PER_USER": "1000"}
         kind = ServerKind(options.server)
-        one, two = (stack.enter_context(programs.product(kind, settings, users)) for _ in range(2))
-        rounds: dict[str, list[Shown]] = {"here": [], "elsewhere": [], "both": []}
+        first, second = (stack.enter_context(programs.product(kind, settings, users)) for _ in range(2))
+        rounds: dict[str, list[Measurement]] = {"here": [], "elsewhere": [], "both": []}
         for _ in range(options.rounds):
-            for name, ways in _plans(one, two, users).items():
-                rounds[name].append(await show(ways, [one, two], model, options.tokens))
-        report.details["rounds"] = {name: [asdict(shown) for shown in found] for name, found in rounds.items()}
-        _report(report, rounds, options)
+            for name, routes in _routes(first, second, users).items():
+                rounds[name].append(await measure_answers(routes, [first, second], model, options.tokens))
+        report.details["rounds"] = {
+            name: [asdict(measurement) for measurement in measurements] for name, measurements in rounds.items()
+        }
+        _add_figures(report, rounds, options)
 
 
-def _plans(one: Served, two: Served, users: Sequence[str]) -> dict[str, list[Way]]:
-    def of(served: Served, user: str) -> Served:
-        return Served(served.name, served.port, served.pid, [user])
+def _routes(first: RunningServer, second: RunningServer, users: Sequence[str]) -> dict[str, list[Route]]:
+    def route(ask: RunningServer, watch: RunningServer, user: str) -> Route:
+        return Route(replace(ask, users=[user]), replace(watch, users=[user]))
 
     return {
-        "here": [Way(of(one, user), of(one, user)) for user in users],
-        "elsewhere": [Way(of(one, user), of(two, user)) for user in users],
-        "both": [Way(of(each, user), of(each, user)) for each, user in zip(itertools.cycle((one, two)), users)],
+        "here": [route(first, first, user) for user in users],
+        "elsewhere": [route(first, second, user) for user in users],
+        "both": [route(server, server, user) for server, user in zip(itertools.cycle((first, second)), users)],
     }
 
 
-def _report(report: Report, rounds: dict[str, list[Shown]], options: argparse.Namespace) -> None:
+def _add_figures(report: Report, rounds: dict[str, list[Measurement]], options: argparse.Namespace) -> None:
     def cpu(name: str) -> float:
-        return statistics.median(shown.cpu_us for shown in rounds[name])
+        return statistics.median(measurement.cpu_us for measurement in rounds[name])
 
     def delay(name: str, share: str) -> float:
-        return statistics.median(getattr(shown.delay_ms, share) or 0.0 for shown in rounds[name])
+        return statistics.median(getattr(measurement.delay_ms, share) or 0.0 for measurement in rounds[name])
 
-    is_void = any(shown.complete < options.n for found in rounds.values() for shown in found)
+    is_void = any(measurement.complete < options.n for measurements in rounds.values() for measurement in measurements)
     added = max(0.0, delay("elsewhere", "p50") - delay("here", "p50"))
     here = cpu("here")
     for figure in (
-        Figure(f"added to a token's delay, {options.n} answers, p50", "ms", added, bar=ADDED_BAR_MS, is_void=is_void),
+        Figure(
+            f"added to a token's delay, {options.n} answers, p50", "ms", added, bar=ADDED_DELAY_BAR_MS, is_void=is_void
+        ),
         Figure("delay of a token, watched elsewhere, p50", "ms", delay("elsewhere", "p50"), is_void=is_void),
         Figure("delay of a token, watched elsewhere, p99", "ms", delay("elsewhere", "p99"), is_void=is_void),
-        Figure("CPU of both for a token, watched elsewhere", "us", cpu("elsewhere"), floor=here, is_void=is_void),
-        Figure("CPU of both, each shows its own", "us", cpu("both"), SHARED_BAR * here, here, is_void=is_void),
+        Figure("CPU of both per token, watched elsewhere", "us", cpu("elsewhere"), floor=here, is_void=is_void),
+        Figure("CPU of both, each shows its own", "us", cpu("both"), CPU_RATIO_BAR * here, here, is_void=is_void),
     ):
         report.add(figure)
 
 
 def main() -> None:
     parser = option_parser(__doc__)
-    parser.add_argument("--n", type=int, default=50, help="answers at once")
-    parser.add_argument("--tokens", type=int, default=500, help="of an answer")
+    parser.add_argument("--n", type=int, default=50, help="simultaneous answers")
+    parser.add_argument("--tokens", type=int, default=500, help="tokens of an answer")
     parser.add_argument("--rate", type=int, default=50, help="tokens per second")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--server", choices=["daphne", "uvicorn"], default="daphne")
@@ -188,7 +209,7 @@ def main() -> None:
         sys.exit(missing)
     allow_many_files()
     cores = Cores.of_machine()
-    hold(0, cores.load)
+    pin_to_core(0, cores.load)
     report = Report("cluster")
     with tempfile.TemporaryDirectory(prefix="chatsite-cluster-") as name, running_redis() as redis:
         programs = Programs(Path(name), cores)

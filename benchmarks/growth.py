@@ -1,7 +1,7 @@
-"""Growth with the length of an answer, over 1, 10 and 100 times its size: nothing may cost more per token.
+"""Measures whether the cost per token grows with the length of an answer, over 1, 10 and 100 times its length.
 
-Telling one follower each token by itself, showing the whole to one who comes late, and storing what is new once for
-each second's tokens. `floor` is the shortest answer's figure, so `ratio` is the growth.
+Measures sending each token to a subscriber, sending the complete answer to a late subscriber, and storing the tokens
+of each second. `floor` is the figure of the shortest answer, so `ratio` is the growth.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROWTH_BAR = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a token; None where nothing is sent."""
+    """The cost per token. `bytes` is None if nothing is sent."""
 
     cpu_us: float
     bytes: float | None
@@ -43,8 +43,8 @@ class Cost:
 Scenario = Callable[[store.StoredQuestion, int], Cost]
 
 
-def growing(asked: store.StoredQuestion, tokens: int) -> Iterator[LiveRun]:
-    """The live run after each token."""
+def grow(asked: store.StoredQuestion, tokens: int) -> Iterator[LiveRun]:
+    """Yields the live run after each token."""
     run = LiveRun(run_identity(asked.run))
     run.apply(StepStarted(index=0, iteration=1, type="text"))
     for _ in range(tokens):
@@ -52,43 +52,43 @@ def growing(asked: store.StoredQuestion, tokens: int) -> Iterator[LiveRun]:
         yield run
 
 
-def tell(asked: store.StoredQuestion, tokens: int) -> Cost:
-    """Every token at once, to one who follows from the beginning."""
+def send_each_token(asked: store.StoredQuestion, tokens: int) -> Cost:
+    """Sends each token by itself to a subscriber."""
     size, cursor = 0, None
-    begun = time.process_time()
-    for run in growing(asked, tokens):
+    started = time.process_time()
+    for run in grow(asked, tokens):
         cursor = cursor or Cursor(run)
         size += sum(map(len, run_frames(cursor)))
-    return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
+    return Cost((time.process_time() - started) / tokens * 1e6, size / tokens)
 
 
-def tell_late(asked: store.StoredQuestion, tokens: int) -> Cost:
-    """The whole, to one who comes when it is there."""
-    *_, run = growing(asked, tokens)
-    begun = time.process_time()
+def send_late(asked: store.StoredQuestion, tokens: int) -> Cost:
+    """Sends the complete answer to a subscriber that arrives at its end."""
+    *_, run = grow(asked, tokens)
+    started = time.process_time()
     size = sum(map(len, run_frames(Cursor(run))))
-    return Cost((time.process_time() - begun) / tokens * 1e6, size / tokens)
+    return Cost((time.process_time() - started) / tokens * 1e6, size / tokens)
 
 
-def keep(asked: store.StoredQuestion, tokens: int) -> Cost:
-    """Each second's tokens stored, committed."""
+def store_each_second(asked: store.StoredQuestion, tokens: int) -> Cost:
+    """Stores and commits the tokens of each second."""
     lease = store.Lease(run_id=asked.run.pk, user_id=asked.run.user_id, owner=POLICY.owner, attempt=asked.run.attempt)
     used, cursor = 0.0, None
-    for number, run in enumerate(growing(asked, tokens), 1):
+    for number, run in enumerate(grow(asked, tokens), 1):
         cursor = cursor or Cursor(run)
         if number % TOKENS_PER_SECOND == 0:
-            begun = time.process_time()
+            started = time.process_time()
             with transaction.atomic():
                 store.save_progress([store.Progress(lease, asked.message.pk, take_checkpoint(cursor))])
-            used += time.process_time() - begun
+            used += time.process_time() - started
     return Cost(used / tokens * 1e6, None)
 
 
 POLICY = store.RunPolicy("benchmark", AvailableModels(names=("model",), default="model"), max_runs=1_000_000)
-SCENARIOS: dict[str, Scenario] = {"told": tell, "told late": tell_late, "stored": keep}
+SCENARIOS: dict[str, Scenario] = {"sent": send_each_token, "sent late": send_late, "stored": store_each_second}
 
 
-def measured(scenario: Scenario, user: User, tokens: int, rounds: int) -> Cost:
+def measure(scenario: Scenario, user: User, tokens: int, rounds: int) -> Cost:
     costs = [scenario(ask(user), tokens) for _ in range(rounds)]
     return Cost(statistics.median(cost.cpu_us for cost in costs), costs[0].bytes)
 
@@ -101,14 +101,14 @@ def ask(user: User) -> store.StoredQuestion:
 def run(report: Report, tokens: int, factors: list[int], rounds: int) -> None:
     user = User.objects.create(username="benchmark")
     for name, scenario in SCENARIOS.items():
-        costs = [measured(scenario, user, tokens * factor, rounds) for factor in factors]
+        costs = [measure(scenario, user, tokens * factor, rounds) for factor in factors]
         for factor, cost in zip(factors, costs, strict=True):
             what = f"{name}, {tokens * factor:,} tokens"
-            report.add(_growth(f"{what}, CPU of a token", "us", cost.cpu_us, costs[0].cpu_us))
+            report.add(_growth(f"{what}, CPU per token", "us", cost.cpu_us, costs[0].cpu_us))
         for factor, cost in zip(factors, costs, strict=True):
             if cost.bytes is not None and costs[0].bytes is not None:
                 what = f"{name}, {tokens * factor:,} tokens"
-                report.add(_growth(f"{what}, for a token", "bytes", cost.bytes, costs[0].bytes))
+                report.add(_growth(f"{what}, per token", "bytes", cost.bytes, costs[0].bytes))
 
 
 def _growth(what: str, unit: str, value: float, shortest: float) -> Figure:
@@ -117,9 +117,9 @@ def _growth(what: str, unit: str, value: float, shortest: float) -> Figure:
 
 def main() -> None:
     parser = option_parser(__doc__)
-    parser.add_argument("--tokens", type=int, default=500, help="of the shortest answer")
+    parser.add_argument("--tokens", type=int, default=500, help="tokens of the shortest answer")
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--rounds", type=int, default=3, help="figures are medians of so many")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; figures are their medians")
     options = parser.parse_args()
     report = Report("growth")
     run(report, options.tokens, options.factors, options.rounds)

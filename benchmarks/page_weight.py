@@ -1,7 +1,7 @@
-"""What the chat page makes a browser load: its scripts and styles, as they are served, compressed.
+"""Measures the size of the chat page's scripts and styles as a browser loads them, compressed.
 
-Scripts are what the page names and what those import, and what they load by themselves once the page is there; what is
-loaded only when it is needed (the colours of code, formulas) is counted apart.
+Scripts include those that the page's scripts import, and those they load by themselves after the page. Scripts that
+are loaded on demand (syntax highlighting, formulas) are counted separately.
 """
 
 from __future__ import annotations
@@ -20,56 +20,56 @@ from benchmarks.rig.report import Figure, Report, option_parser
 from chatsite.preparation import collect_static_files
 
 BAR_KB = 150.0
-IMPORT = re.compile(r"""(?:^|[\s;])(?:import|export)\b[^;"']*?["'](\.[^"']+)["'];""", re.MULTILINE)
-LATER = re.compile(r"""\bimport\(["'](\.[^"']+)["']\)""")
-AT_START = {"conversations/live-text.js": {"conversations/markdown.js"}}
-"""What modules import by themselves without anybody having asked for it, by names without hashes."""
+STATIC_IMPORT = re.compile(r"""(?:^|[\s;])(?:import|export)\b[^;"']*?["'](\.[^"']+)["'];""", re.MULTILINE)
+DYNAMIC_IMPORT = re.compile(r"""\bimport\(["'](\.[^"']+)["']\)""")
+EAGER_IMPORTS = {"conversations/live-text.js": {"conversations/markdown.js"}}
+"""Dynamic imports that always run after the page is loaded, by module; names without hashes."""
 
 
-class Served:
-    """Collected static files; each is known by its path below STATIC_ROOT."""
+class StaticFiles:
+    """Collected static files, identified by their path below STATIC_ROOT."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def size(self, paths: Iterable[str]) -> float:
-        """KB as they travel: compressed, where that makes them smaller."""
+        """Returns the transferred size in KB: compressed, unless that is larger."""
         return sum(min(self._sizes(path)) for path in paths) / 1024
 
-    def graph(self, entries: Iterable[str]) -> set[str]:
-        """The modules that load with these, at once or at the start by themselves."""
+    def loaded_with(self, entries: Iterable[str]) -> set[str]:
+        """Returns these modules with all that they import, statically or eagerly."""
         found: set[str] = set()
         waiting = list(entries)
         while waiting:
             module = waiting.pop()
             if module not in found:
                 found.add(module)
-                waiting += self._imports(module, IMPORT) + self._at_start(module)
+                waiting += self._imports(module, STATIC_IMPORT) + self._eager_imports(module)
         return found
 
-    def later(self, modules: Iterable[str]) -> dict[str, set[str]]:
-        """What each of these may load when it is needed, by its name without the hash, with all that this imports."""
-        at_start = set(modules)
+    def loaded_on_demand(self, modules: Iterable[str]) -> dict[str, set[str]]:
+        """Returns the modules that these import on demand, by name without hash, each with all that it imports."""
+        loaded = set(modules)
         return {
-            plain_name(target): self.graph([target]) - at_start
-            for module in at_start
-            for target in self._imports(module, LATER)
-            if target not in at_start
+            plain_name(target): self.loaded_with([target]) - loaded
+            for module in loaded
+            for target in self._imports(module, DYNAMIC_IMPORT)
+            if target not in loaded
         }
 
-    def _at_start(self, module: str) -> list[str]:
-        wanted = AT_START.get(plain_name(module), set())
-        return [target for target in self._imports(module, LATER) if plain_name(target) in wanted]
+    def _eager_imports(self, module: str) -> list[str]:
+        eager = EAGER_IMPORTS.get(plain_name(module), set())
+        return [target for target in self._imports(module, DYNAMIC_IMPORT) if plain_name(target) in eager]
 
-    def _imports(self, module: str, how: re.Pattern[str]) -> list[str]:
+    def _imports(self, module: str, pattern: re.Pattern[str]) -> list[str]:
         file = self.root / module
         text = re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL) if file.suffix == ".js" else ""
         folder = file.parent
-        return [str((folder / target).resolve().relative_to(self.root.resolve())) for target in how.findall(text)]
+        return [str((folder / target).resolve().relative_to(self.root.resolve())) for target in pattern.findall(text)]
 
-    def _sizes(self, path: str) -> list[int]:
-        file = self.root / path
-        return [one.stat().st_size for one in (file, Path(f"{file}.gz")) if one.exists()]
+    def _sizes(self, name: str) -> list[int]:
+        file = self.root / name
+        return [path.stat().st_size for path in (file, Path(f"{file}.gz")) if path.exists()]
 
 
 def plain_name(path: str) -> str:
@@ -83,20 +83,20 @@ def chat_page() -> str:
 
 
 def measure(root: Path, report: Report) -> None:
-    served, page = Served(root), chat_page()
+    files, page = StaticFiles(root), chat_page()
     addresses = re.findall(r'(?:src|href)="/static/([^"#]+\.(?:js|css))"', page)
     styles = {path for path in addresses if path.endswith(".css")}
-    scripts = served.graph(path for path in addresses if path.endswith(".js"))
-    later = served.later(scripts)
-    drawer = next(modules for name, modules in later.items() if name.endswith("temml.mjs"))
-    colours = next(modules for name, modules in later.items() if name.endswith("highlighter.js"))
-    report.add(Figure("scripts of the chat page, compressed", "KB", served.size(scripts), bar=BAR_KB))
+    scripts = files.loaded_with(path for path in addresses if path.endswith(".js"))
+    on_demand = files.loaded_on_demand(scripts)
+    formulas = next(modules for name, modules in on_demand.items() if name.endswith("temml.mjs"))
+    highlighting = next(modules for name, modules in on_demand.items() if name.endswith("highlighter.js"))
+    report.add(Figure("scripts of the chat page, compressed", "KB", files.size(scripts), bar=BAR_KB))
     report.add(Figure("requests for scripts", "", len(scripts)))
-    report.add(Figure("styles of the chat page, compressed", "KB", served.size(styles)))
-    report.add(Figure("later, with the first formula", "KB", served.size(drawer)))
-    report.add(Figure("later, with the first code (a language more)", "KB", served.size(colours)))
+    report.add(Figure("styles of the chat page, compressed", "KB", files.size(styles)))
+    report.add(Figure("loaded with the first formula", "KB", files.size(formulas)))
+    report.add(Figure("loaded with the first code (plus its language)", "KB", files.size(highlighting)))
     report.details["scripts"] = {
-        plain_name(path): round(served.size([path]), 1) for path in sorted(scripts, key=plain_name)
+        plain_name(path): round(files.size([path]), 1) for path in sorted(scripts, key=plain_name)
     }
 
 

@@ -1,7 +1,7 @@
-"""Reading what is stored: the newest page of a conversation, and the list of conversations, over 1, 10, 100 times.
+"""Measures reading a conversation's newest page and the list of conversations, over 1, 10 and 100 times their size.
 
-Pages are asked for in this process, without a network; methods of the protocol over a WebSocket from a server of its
-own. A page that is shown for the first time has its Markdown rendered, which is kept: that is a figure of its own.
+Pages are requested in this process, without a network; protocol methods are called over a WebSocket to a server. The
+first request for a page also renders and stores its Markdown, so it is a separate figure.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ANSWER = PARAGRAPH * 4 + CODE + PARAGRAPH * 2
 
 
 class QueryCounter:
-    """Counts what is asked of the database in this process, in whichever thread."""
+    """Counts the database queries of this process in all threads."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -61,33 +61,33 @@ queries = QueryCounter()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What one reading took; CPU says more where the machine has something else to do."""
+class Cost:
+    """The cost of one request. CPU time is more meaningful than time on a busy machine."""
 
     milliseconds: float
     cpu_milliseconds: float
     queries: int
 
 
-def read(action: Callable[[], object], rounds: int) -> Reading:
-    """The median of so many, after one that does not count."""
+def measure(action: Callable[[], object], rounds: int) -> Cost:
+    """Returns the median of `rounds` measurements, after one to warm up."""
     action()
-    asked, cpu = queries.count, time.process_time()
+    queries_before, cpu = queries.count, time.process_time()
     milliseconds = statistics.median([_milliseconds(action) for _ in range(rounds)])
     cpu = time.process_time() - cpu
-    return Reading(milliseconds, cpu / rounds * 1000, (queries.count - asked) // rounds)
+    return Cost(milliseconds, cpu / rounds * 1000, (queries.count - queries_before) // rounds)
 
 
 def _milliseconds(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
+    started = time.perf_counter()
     action()
-    return (time.perf_counter() - begun) * 1000
+    return (time.perf_counter() - started) * 1000
 
 
 def make_conversation(owner: User, count: int) -> Conversation:
-    """Questions and answers in turn; an answer has thought, called a tool, and written."""
+    """Creates a conversation of questions and answers. Each answer has thinking, a tool call and text."""
     conversation = Conversation.objects.create(owner=owner, title=f"{count} messages")
-    begun = timezone.now() - timedelta(days=1)
+    started = timezone.now() - timedelta(days=1)
     messages: list[Message] = []
     for number in range(count):
         message = Message(
@@ -95,7 +95,7 @@ def make_conversation(owner: User, count: int) -> Conversation:
             parent=messages[-1] if messages else None,
             role=Message.Role.ASSISTANT if number % 2 else Message.Role.USER,
             text=ANSWER if number % 2 else PARAGRAPH,
-            created_at=begun + timedelta(seconds=number),
+            created_at=started + timedelta(seconds=number),
         )
         messages.append(message)
     Message.objects.bulk_create(messages)
@@ -134,69 +134,69 @@ def signed_in(user: User) -> Client:
 def get(client: Client, path: str) -> None:
     response = client.get(path)
     if response.status_code != 200:
-        raise RuntimeError(f"{path} answered {response.status_code}")
+        raise RuntimeError(f"{path} returned {response.status_code}")
 
 
-class Caller:
-    """A program's connection, which calls one method after another."""
+class ProtocolClient:
+    """A connection of a program, which calls one method at a time."""
 
     def __init__(self) -> None:
-        self._answer: asyncio.Future[dict[str, Any]]
+        self._response: asyncio.Future[dict[str, Any]]
         self._socket: WebSocket
 
     async def connect(self, port: int, token: str) -> None:
         def protocol() -> WebSocket:
-            return WebSocket("/ws/", {"Authorization": f"Bearer {token}"}, self._take, lambda: None)
+            return WebSocket("/ws/", {"Authorization": f"Bearer {token}"}, self._on_frame, lambda: None)
 
         _, self._socket = await asyncio.get_running_loop().create_connection(protocol, "127.0.0.1", port)
         await self._socket.opened
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        self._answer = asyncio.get_running_loop().create_future()
+        self._response = asyncio.get_running_loop().create_future()
         self._socket.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode())
-        return await asyncio.wait_for(self._answer, 30)
+        return await asyncio.wait_for(self._response, 30)
 
     async def median_ms(self, rounds: int, method: str, **params: Any) -> float:
-        """From the request to its answer, after one that does not count."""
-        await self._checked(method, params)
-        return statistics.median([await self._checked(method, params) for _ in range(rounds)])
+        """Returns the median time from a request to its response, after one to warm up."""
+        await self._milliseconds(method, params)
+        return statistics.median([await self._milliseconds(method, params) for _ in range(rounds)])
 
     def close(self) -> None:
         self._socket.abort()
 
-    async def _checked(self, method: str, params: dict[str, Any]) -> float:
-        begun = time.perf_counter()
-        answer = await self.call(method, **params)
-        milliseconds = (time.perf_counter() - begun) * 1000
-        if "result" not in answer:
-            raise RuntimeError(f"{method} answered {answer}")
+    async def _milliseconds(self, method: str, params: dict[str, Any]) -> float:
+        started = time.perf_counter()
+        response = await self.call(method, **params)
+        milliseconds = (time.perf_counter() - started) * 1000
+        if "result" not in response:
+            raise RuntimeError(f"{method} returned {response}")
         return milliseconds
 
-    def _take(self, frame: bytes, at: int) -> None:
+    def _on_frame(self, frame: bytes, at: int) -> None:
         message = json.loads(frame)
         if "id" in message:
-            self._answer.set_result(message)
+            self._response.set_result(message)
 
 
 def add_page(
     report: Report, what: str, client: Client, path: str, rounds: int, bars: tuple[float, int | None] | None
 ) -> None:
-    most_ms, most_queries = bars or (None, None)
+    max_ms, max_queries = bars or (None, None)
     report.add(Figure(f"{what}, the first time", "ms", _milliseconds(lambda: get(client, path))))
-    reading = read(lambda: get(client, path), rounds)
-    report.add(Figure(what, "ms", reading.milliseconds, bar=most_ms))
-    report.add(Figure(f"{what}, CPU", "ms", reading.cpu_milliseconds))
-    report.add(Figure(what, "queries", reading.queries, bar=most_queries))
+    cost = measure(lambda: get(client, path), rounds)
+    report.add(Figure(what, "ms", cost.milliseconds, bar=max_ms))
+    report.add(Figure(f"{what}, CPU", "ms", cost.cpu_milliseconds))
+    report.add(Figure(what, "queries", cost.queries, bar=max_queries))
 
 
 async def add_call(
     report: Report, what: str, port: int, user: User, rounds: int, bar: float | None, method: str, **params: Any
 ) -> None:
     _, token = await sync_to_async(ApiToken.objects.issue)(user_id=user.pk)
-    caller = Caller()
-    await caller.connect(port, token)
-    report.add(Figure(what, "ms", await caller.median_ms(rounds, method, **params), bar=bar))
-    caller.close()
+    protocol_client = ProtocolClient()
+    await protocol_client.connect(port, token)
+    report.add(Figure(what, "ms", await protocol_client.median_ms(rounds, method, **params), bar=bar))
+    protocol_client.close()
 
 
 def measure_conversation(report: Report, port: int, count: int, rounds: int) -> None:
@@ -225,7 +225,7 @@ def main() -> None:
     parser = option_parser(__doc__)
     parser.add_argument("--messages", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--conversations", type=int, nargs="+", default=[100, 1000, 10_000])
-    parser.add_argument("--rounds", type=int, default=20, help="figures are medians of so many")
+    parser.add_argument("--rounds", type=int, default=20, help="rounds; figures are their medians")
     options = parser.parse_args()
     report = Report("pages")
     collect_static_files()

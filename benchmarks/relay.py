@@ -1,12 +1,11 @@
-"""The relay workload: N clients each ask once, and the model streams 500 tokens at 50 per second to each.
+"""Measures relaying: N clients each ask one question, and the model streams 500 tokens at 50 per second to each.
 
-The product is measured beside two consumers that do nothing but relay, on the same kind of server: one sends each token
-as it comes, one merges what came within 50 ms. They are the floor. Where there are two cores, the server has one to
-itself, model and clients share the other. The model begins at once, so the time to the first token is what the server
-adds to it.
+The product is compared with two minimal consumers on the same kind of server, which are the floor: one sends each token
+at once, the other merges the tokens of 50 ms. On two cores, the server has its own core, and model and clients share
+the other. The model starts at once, so the server adds all of the time to the first token.
 
-Capacity (--find) is the largest N at which 99 % of the tokens are delayed less than 100 ms. A measurement whose clients
-had too little time of their core is void; one whose server had to share its core is marked with `~`.
+Capacity (--find) is the largest N at which 99 % of the tokens are delayed less than 100 ms. A measurement is void if
+the clients used their core too much, and marked with `~` if other programs used the server's core.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from pathlib import Path
 from benchmarks.rig.clients import Job
 from benchmarks.rig.load import Load, Measurement
 from benchmarks.rig.model_server import model_name
-from benchmarks.rig.programs import Cores, Programs, Served, ServerKind, allow_many_files, new_site
-from benchmarks.rig.report import Figure, Report, number, option_parser, print_table
+from benchmarks.rig.programs import Cores, Programs, RunningServer, ServerKind, allow_many_files, new_site
+from benchmarks.rig.report import Figure, Report, format_number, option_parser, print_table
 
-DELAY_LIMIT_MS = 100.0
+MAX_DELAY_MS = 100.0
 MERGE_MS = 50
 CAPACITY_BAR = {"daphne": 250, "uvicorn": 350}
 CPU_BAR = {"daphne": 120.0, "uvicorn": 90.0}
 FIRST_TOKEN_BAR_MS = 10.0
-BYTES_BAR_ONE, BYTES_BAR_MANY = 75_000.0, 30_000.0
-FIRST_SEARCHED = 50
-MOST_SEARCHED = 3200
-TRIES = 3
-RAMP_PER_SECOND = 50
-"""Clients that begin within a second."""
+ONE_CLIENT_BYTES_BAR, MANY_CLIENTS_BYTES_BAR = 75_000.0, 30_000.0
+MIN_SEARCHED_CLIENTS = 50
+MAX_SEARCHED_CLIENTS = 3200
+MAX_TRIES = 3
+CLIENTS_PER_SECOND = 50
+"""How fast the clients start."""
 
 HEADER = (
     "N, server",
@@ -62,88 +61,95 @@ class Workload:
     tokens: int
     rate: int
 
-    def job(self, served: Served, clients: int) -> Job:
+    def job(self, server: RunningServer, clients: int) -> Job:
         return Job(
-            port=served.port,
-            users=served.users,
+            port=server.port,
+            users=server.users,
             clients=clients,
             model=model_name(self.tokens, self.rate),
             tokens=self.tokens,
-            ramp=min(5.0, clients / RAMP_PER_SECOND),
-            patience=60 + 3 * self.tokens / self.rate,
+            ramp=min(5.0, clients / CLIENTS_PER_SECOND),
+            timeout=60 + 3 * self.tokens / self.rate,
         )
 
-    def short_job(self, served: Served, questions: int) -> Job:
-        """One client that asks again and again: for the first token."""
+    def short_job(self, server: RunningServer, questions: int) -> Job:
+        """Returns the job of one client that asks several questions, to measure the first token."""
         tokens = min(10, self.tokens)
-        return replace(self.job(served, 1), model=model_name(tokens, self.rate), tokens=tokens, questions=questions)
+        return replace(self.job(server, 1), model=model_name(tokens, self.rate), tokens=tokens, questions=questions)
 
 
 @dataclass(slots=True)
 class Capacity:
-    """The largest N that holds, 0 if none was seen to; void if the clients had no time to find a larger one."""
+    """The largest number of streams with acceptable delays, or 0. Void if the load generator limited the result."""
 
     streams: int = 0
     is_void: bool = False
-    tried: list[Measurement] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
 
 
-class Relay:
-    """The servers, side by side: the product first, its floors behind it."""
+class RelayBenchmark:
+    """Measures the servers: the product, then its floors."""
 
-    def __init__(self, servers: Sequence[Served], load: Load, workload: Workload) -> None:
+    def __init__(self, servers: Sequence[RunningServer], load: Load, workload: Workload) -> None:
         self.servers = servers
         self._load = load
         self._workload = workload
 
     async def warm_up(self) -> None:
-        for served in self.servers:
-            await self._load.measure(served, self._workload.short_job(served, 1))
+        for server in self.servers:
+            await self._load.measure(server, self._workload.short_job(server, 1))
 
     async def first_tokens(self, questions: int) -> list[Measurement]:
-        """Of each server, asked by one client."""
-        jobs = ((served, self._workload.short_job(served, questions)) for served in self.servers)
-        return [await self._load.measure(served, job) for served, job in jobs]
+        """Measures each server with one client."""
+        jobs = ((server, self._workload.short_job(server, questions)) for server in self.servers)
+        return [await self._load.measure(server, job) for server, job in jobs]
 
-    async def measure(self, served: Served, clients: int, rounds: int) -> list[Measurement]:
-        return [await self._load.measure(served, self._workload.job(served, clients)) for _ in range(rounds)]
+    async def measure(self, server: RunningServer, clients: int) -> Measurement:
+        return await self._load.measure(server, self._workload.job(server, clients))
 
-    async def capacity(self, served: Served) -> Capacity:
-        """Found to 5 %, by doubling and halving. A void measurement that falls short is made again."""
-        found = Capacity()
-        bad, clients = MOST_SEARCHED + 1, FIRST_SEARCHED
-        while clients and bad - found.streams > max(2, found.streams // 20):
-            measurement = await self._conclusive(served, clients, found.tried)
-            if holds(measurement):
-                found.streams = clients
+    async def capacity(self, server: RunningServer) -> Capacity:
+        """Finds the capacity to 5 % by doubling and bisection."""
+        capacity = Capacity()
+        failed, clients = MAX_SEARCHED_CLIENTS + 1, MIN_SEARCHED_CLIENTS
+        while clients and failed - capacity.streams > max(2, capacity.streams // 20):
+            measurement = await self._measure_with_retries(server, clients, capacity.measurements)
+            if has_acceptable_delays(measurement):
+                capacity.streams = clients
             elif measurement.is_void:
-                found.is_void = True
+                capacity.is_void = True
                 break
             else:
-                bad = clients
-            clients = min(clients * 2, MOST_SEARCHED) if bad > MOST_SEARCHED else (found.streams + bad) // 2
-        return found
+                failed = clients
+            clients = (
+                min(clients * 2, MAX_SEARCHED_CLIENTS)
+                if failed > MAX_SEARCHED_CLIENTS
+                else (capacity.streams + failed) // 2
+            )
+        return capacity
 
-    async def _conclusive(self, served: Served, clients: int, tried: list[Measurement]) -> Measurement:
-        for _ in range(TRIES):
-            measurement = (await self.measure(served, clients, 1))[0]
-            tried.append(measurement)
+    async def _measure_with_retries(
+        self, server: RunningServer, clients: int, measurements: list[Measurement]
+    ) -> Measurement:
+        """Repeats a void measurement whose delays are too long."""
+        for _ in range(MAX_TRIES):
+            measurement = await self.measure(server, clients)
+            measurements.append(measurement)
             print_measurements([measurement])
-            if holds(measurement) or not measurement.is_void:
+            if has_acceptable_delays(measurement) or not measurement.is_void:
                 break
         return measurement
 
 
-def holds(measurement: Measurement) -> bool:
+def has_acceptable_delays(measurement: Measurement) -> bool:
     p99 = measurement.figures.delay_ms.p99
-    return measurement.is_complete and p99 is not None and p99 < DELAY_LIMIT_MS
+    return measurement.is_complete and p99 is not None and p99 < MAX_DELAY_MS
 
 
 @contextmanager
-def relay(options: argparse.Namespace, workload: Workload) -> Iterator[Relay]:
+def running_servers(options: argparse.Namespace, workload: Workload) -> Iterator[RelayBenchmark]:
     kind = ServerKind(options.server, options.loop)
     cores = Cores.of_machine()
-    users = max([FIRST_SEARCHED * 16] if options.find else options.n)
+    users = max([MIN_SEARCHED_CLIENTS * 16] if options.find else options.n)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chatsite-relay-"))
         programs = Programs(Path(folder), cores)
@@ -156,48 +162,48 @@ def relay(options: argparse.Namespace, workload: Workload) -> Iterator[Relay]:
             stack.enter_context(programs.bare(kind, model_url=model_url)),
             stack.enter_context(programs.bare(kind, model_url=model_url, merge_ms=MERGE_MS)),
         ]
-        yield Relay(servers, Load(cores, model_pid), workload)
+        yield RelayBenchmark(servers, Load(cores, model_pid), workload)
 
 
 async def run(options: argparse.Namespace, report: Report) -> None:
     workload = Workload(options.tokens, options.rate)
-    with relay(options, workload) as servers:
-        await servers.warm_up()
-        _add_first_tokens(report, await servers.first_tokens(options.questions))
+    with running_servers(options, workload) as benchmark:
+        await benchmark.warm_up()
+        _add_first_tokens(report, await benchmark.first_tokens(options.questions))
         if options.find:
-            await _find(servers, options, report)
+            await _find_capacity(benchmark, options, report)
         else:
-            await _compare(servers, options, report)
+            await _compare(benchmark, options, report)
 
 
-async def _compare(servers: Relay, options: argparse.Namespace, report: Report) -> None:
+async def _compare(benchmark: RelayBenchmark, options: argparse.Namespace, report: Report) -> None:
     details = report.details["measurements"] = []
     for clients in options.n:
-        by_server = await _measure_in_turn(servers, clients, options.rounds)
-        details += [one.as_json() for of_server in by_server for one in of_server]
+        by_server = await _measure_in_turn(benchmark, clients, options.rounds)
+        details += [measurement.as_json() for measurements in by_server for measurement in measurements]
         _add_load(report, clients, by_server, CPU_BAR[options.server] if clients >= 100 else None)
 
 
-async def _measure_in_turn(servers: Relay, clients: int, rounds: int) -> list[list[Measurement]]:
-    """Of each server so many measurements; in turn, so that what else the machine does meets them all."""
-    by_server: list[list[Measurement]] = [[] for _ in servers.servers]
+async def _measure_in_turn(benchmark: RelayBenchmark, clients: int, rounds: int) -> list[list[Measurement]]:
+    """Measures the servers in turn, so that other programs on the machine affect all of them. Returns one list each."""
+    by_server: list[list[Measurement]] = [[] for _ in benchmark.servers]
     for _ in range(rounds):
-        for served, measured in zip(servers.servers, by_server, strict=True):
-            measured += await servers.measure(served, clients, 1)
-        print_measurements([measured[-1] for measured in by_server])
+        for server, measurements in zip(benchmark.servers, by_server, strict=True):
+            measurements.append(await benchmark.measure(server, clients))
+        print_measurements([measurements[-1] for measurements in by_server])
     return by_server
 
 
-async def _find(servers: Relay, options: argparse.Namespace, report: Report) -> None:
+async def _find_capacity(benchmark: RelayBenchmark, options: argparse.Namespace, report: Report) -> None:
     medians: list[float] = []
     voids: list[bool] = []
-    for served in servers.servers:
-        found = [await servers.capacity(served) for _ in range(options.rounds)]
-        medians.append(statistics.median(capacity.streams for capacity in found))
-        voids.append(any(capacity.is_void for capacity in found))
-        report.details.setdefault("capacities", {})[served.name] = [capacity.streams for capacity in found]
-        tried = [one.as_json() for capacity in found for one in capacity.tried]
-        report.details.setdefault("measurements", []).extend(tried)
+    for server in benchmark.servers:
+        capacities = [await benchmark.capacity(server) for _ in range(options.rounds)]
+        medians.append(statistics.median(capacity.streams for capacity in capacities))
+        voids.append(any(capacity.is_void for capacity in capacities))
+        report.details.setdefault("capacities", {})[server.name] = [capacity.streams for capacity in capacities]
+        measurements = [measurement.as_json() for capacity in capacities for measurement in capacity.measurements]
+        report.details.setdefault("measurements", []).extend(measurements)
     product, *floors = medians
     bar = CAPACITY_BAR[options.server]
     report.add(
@@ -205,9 +211,9 @@ async def _find(servers: Relay, options: argparse.Namespace, report: Report) -> 
     )
 
 
-def _add_first_tokens(report: Report, measured: Sequence[Measurement]) -> None:
-    report.details["first_tokens"] = [one.as_json() for one in measured]
-    product, bare, _ = measured
+def _add_first_tokens(report: Report, measurements: Sequence[Measurement]) -> None:
+    report.details["first_tokens"] = [measurement.as_json() for measurement in measurements]
+    product, bare, _ = measurements
     report.add(
         Figure(
             "first token, one stream, p50",
@@ -228,23 +234,25 @@ def _add_first_tokens(report: Report, measured: Sequence[Measurement]) -> None:
 
 
 def _add_load(report: Report, clients: int, by_server: Sequence[Sequence[Measurement]], cpu_bar: float | None) -> None:
-    is_void = any(one.is_void for one in by_server[0])
-    is_one = clients == 1
+    is_void = any(measurement.is_void for measurement in by_server[0])
 
-    def add(what: str, unit: str, of: Callable[[Measurement], float | None], bar: float | None) -> None:
-        product = _median(map(of, by_server[0]))
-        floors = [_median(of(one) for one in measured if not one.is_void) for measured in by_server[1:]]
+    def add(what: str, unit: str, value_of: Callable[[Measurement], float | None], bar: float | None) -> None:
+        product = _median(map(value_of, by_server[0]))
+        floors = [
+            _median(value_of(measurement) for measurement in measurements if not measurement.is_void)
+            for measurements in by_server[1:]
+        ]
         floor = min((floor for floor in floors if floor is not None), default=None)
         report.add(Figure(f"{what}, {clients} streams", unit, product, bar=bar, floor=floor, is_void=is_void))
 
-    add("delay p50", "ms", lambda one: one.figures.delay_ms.p50, None)
-    add("delay p99", "ms", lambda one: one.figures.delay_ms.p99, DELAY_LIMIT_MS)
-    add("CPU per million tokens", "s", lambda one: one.cpu_s_per_million_tokens, cpu_bar)
-    bytes_bar = BYTES_BAR_ONE if is_one else BYTES_BAR_MANY if cpu_bar else None
-    add("to a client, an answer", "bytes", lambda one: one.figures.bytes_per_answer, bytes_bar)
-    add("resident memory", "MB", lambda one: one.peak_mb, None)
-    unfinished = sum(one.figures.asked - one.figures.complete for one in by_server[0])
-    report.add(Figure(f"answers not complete, {clients} streams", "answers", unfinished, bar=0))
+    add("delay p50", "ms", lambda measurement: measurement.figures.delay_ms.p50, None)
+    add("delay p99", "ms", lambda measurement: measurement.figures.delay_ms.p99, MAX_DELAY_MS)
+    add("CPU per million tokens", "s", lambda measurement: measurement.cpu_s_per_million_tokens, cpu_bar)
+    bytes_bar = ONE_CLIENT_BYTES_BAR if clients == 1 else MANY_CLIENTS_BYTES_BAR if cpu_bar else None
+    add("to a client, an answer", "bytes", lambda measurement: measurement.figures.bytes_per_answer, bytes_bar)
+    add("resident memory", "MB", lambda measurement: measurement.peak_mb, None)
+    incomplete = sum(measurement.figures.asked - measurement.figures.complete for measurement in by_server[0])
+    report.add(Figure(f"answers not complete, {clients} streams", "answers", incomplete, bar=0))
 
 
 def _median(values: Iterator[float | None]) -> float | None:
@@ -256,25 +264,31 @@ def print_measurements(measurements: Sequence[Measurement]) -> None:
     print_table(HEADER, map(_row, measurements))
 
 
-def _row(one: Measurement) -> tuple[str, ...]:
-    figures = one.figures
-    mark = " void" if one.is_void else " ~" if one.is_noisy else ""
+def _row(measurement: Measurement) -> tuple[str, ...]:
+    figures = measurement.figures
+    mark = " void" if measurement.is_void else " ~" if measurement.is_noisy else ""
     delay, first = figures.delay_ms, figures.first_token_ms
     amounts = [delay.p50, delay.p90, delay.p99, first.p50, first.p99]
-    amounts += [one.cpu_s_per_million_tokens, one.server_percent, one.idle_mb, one.peak_mb]
-    amounts += [figures.bytes_per_answer, figures.frames_per_answer, one.generator_percent]
+    amounts += [measurement.cpu_s_per_million_tokens, measurement.server_percent]
+    amounts += [measurement.idle_mb, measurement.peak_mb]
+    amounts += [figures.bytes_per_answer, figures.frames_per_answer, measurement.generator_percent]
     complete = f"{figures.complete}/{figures.asked}"
-    return f"{one.clients} {one.server}{mark}", *map(number, amounts), complete, str(figures.errors)
+    return (
+        f"{measurement.clients} {measurement.server}{mark}",
+        *map(format_number, amounts),
+        complete,
+        str(figures.errors),
+    )
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = option_parser(__doc__)
     parser.add_argument("--n", type=int, nargs="+", default=[1, 50, 150, 250], help="clients")
     parser.add_argument("--find", action="store_true", help="find the capacity of each server instead")
-    parser.add_argument("--rounds", type=int, default=1, help="figures are medians of so many")
-    parser.add_argument("--tokens", type=int, default=500, help="of an answer")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds; figures are their medians")
+    parser.add_argument("--tokens", type=int, default=500, help="tokens of an answer")
     parser.add_argument("--rate", type=int, default=50, help="tokens per second")
-    parser.add_argument("--questions", type=int, default=20, help="for the first token at one stream")
+    parser.add_argument("--questions", type=int, default=20, help="questions to measure the first token")
     parser.add_argument("--server", choices=["daphne", "uvicorn"], default="daphne")
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="uvloop", help="the servers' event loop")
     parser.add_argument("--quick", action="store_true", help="1 and 20 clients, 100 tokens: about 20 seconds")

@@ -1,7 +1,7 @@
-"""Storing: what a message costs through the writer thread, one alone and many at once.
+"""Measures storing through the writer thread, one operation alone and many at once.
 
-CPU is that of the whole process, and so of all its threads. The floor is to be beaten: the same operation by Channels'
-`database_sync_to_async`, a commit for each.
+CPU time is that of all threads of the process. The floor is the same operation with Channels' `database_sync_to_async`,
+which commits each one separately.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from conversations.providers.catalog import AvailableModels
 from conversations.runs.checkpoint import Checkpoint, StepWrite
 
 CPU_BAR_US = 150.0
-BAR_AT_ONCE = 100
+BAR_BATCH_SIZE = 100
 POLICY = store.RunPolicy("benchmark", AvailableModels(names=("model",), default="model"), max_runs=1_000_000)
-SECOND_OF_TOKENS = " token" * 50
+ONE_SECOND_OF_TEXT = " token" * 50
 
 T = TypeVar("T")
 Operation = Callable[[], object]
-Store = Callable[[T], Awaitable[object]]
+Submit = Callable[[T], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +46,33 @@ class Cost:
     wall_us: float
 
 
-async def cost_of(operations: list[T], keep: Store[T]) -> Cost:
-    """Of operations that are all asked for at once."""
+async def cost_of(operations: list[T], submit: Submit[T]) -> Cost:
+    """Returns the cost of operations that are all submitted at once."""
     cpu, wall = time.process_time(), time.perf_counter()
-    await asyncio.gather(*map(keep, operations))
+    await asyncio.gather(*map(submit, operations))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return Cost(cpu / len(operations) * 1e6, wall / len(operations) * 1e6)
 
 
-async def median_cost(batches: list[list[T]], keep: Store[T]) -> Cost:
-    costs = [await cost_of(operations, keep) for operations in batches]
+async def median_cost(batches: list[list[T]], submit: Submit[T]) -> Cost:
+    costs = [await cost_of(operations, submit) for operations in batches]
     return Cost(statistics.median(c.cpu_us for c in costs), statistics.median(c.wall_us for c in costs))
 
 
-def messages(user: User, at_once: int) -> list[Operation]:
-    """A message each for conversations of their own."""
-    conversations = [Conversation(owner=user, title="Benchmark") for _ in range(at_once)]
+def messages(user: User, batch_size: int) -> list[Operation]:
+    """Returns operations that each add a message to its own conversation."""
+    conversations = [Conversation(owner=user, title="Benchmark") for _ in range(batch_size)]
     Conversation.objects.bulk_create(conversations)
     return [partial(add_message, conversation.pk) for conversation in conversations]
 
 
 def add_message(conversation_id: uuid.UUID) -> Message:
-    return Message.objects.create(conversation_id=conversation_id, role=Message.Role.USER, text=SECOND_OF_TOKENS)
+    return Message.objects.create(conversation_id=conversation_id, role=Message.Role.USER, text=ONE_SECOND_OF_TEXT)
 
 
-def questions(user: User, at_once: int) -> list[Operation]:
-    """All that a question brings: a new conversation, the question, the place of its answer, the run."""
-    return [partial(ask, user.pk) for _ in range(at_once)]
+def questions(user: User, batch_size: int) -> list[Operation]:
+    """Returns operations that each create a conversation, a question, an empty answer and a run."""
+    return [partial(ask, user.pk) for _ in range(batch_size)]
 
 
 def ask(user_id: int) -> store.StoredQuestion:
@@ -80,14 +80,14 @@ def ask(user_id: int) -> store.StoredQuestion:
     return store.ask(question=question, options=store.RunOptions(user_id), policy=POLICY)
 
 
-def checkpoints(user: User, at_once: int) -> list[store.Progress]:
-    """A second's tokens behind a growing step, of runs of their own."""
+def checkpoints(user: User, batch_size: int) -> list[store.Progress]:
+    """Returns the progress of runs: the tokens of one second in a growing step."""
     with transaction.atomic():
-        return [begin_answer(user.pk) for _ in range(at_once)]
+        return [begin_answer(user.pk) for _ in range(batch_size)]
 
 
 def begin_answer(user_id: int) -> store.Progress:
-    """Stores a run and the beginning of its step; what comes next."""
+    """Stores a run and the beginning of its step. Returns the progress that follows."""
     run = ask(user_id).run
     lease = store.Lease(run_id=run.pk, user_id=user_id, owner=POLICY.owner, attempt=run.attempt)
     store.save_progress([store.Progress(lease, run.message_id, checkpoint(is_new=True))])
@@ -95,52 +95,55 @@ def begin_answer(user_id: int) -> store.Progress:
 
 
 def checkpoint(*, is_new: bool) -> Checkpoint:
-    offset = 0 if is_new else len(SECOND_OF_TOKENS)
+    offset = 0 if is_new else len(ONE_SECOND_OF_TEXT)
     fields = {"iteration": 1} if is_new else {}
-    return Checkpoint(writes={0: StepWrite(0, "text", is_new, offset, fields, [SECOND_OF_TOKENS])})
+    return Checkpoint(writes={0: StepWrite(0, "text", is_new, offset, fields, [ONE_SECOND_OF_TEXT])})
 
 
 async def run(report: Report, sizes: list[int], rounds: int) -> None:
     user = await User.objects.acreate(username="benchmark")
     writer = Writer()
 
-    async def together(operation: Operation) -> object:
+    async def submit_to_writer(operation: Operation) -> object:
         return await writer.submit(operation)
 
-    async def one_by_one(operation: Operation) -> object:
+    async def commit_separately(operation: Operation) -> object:
         return await database_sync_to_async(operation)()
 
-    async def with_others(progress: store.Progress) -> object:
+    async def submit_progress(progress: store.Progress) -> object:
         return await writer.submit_batched(store.save_progress, progress)
 
-    async def measured(make: Callable[[User, int], list[T]], at_once: int, keep: Store[T]) -> Cost:
-        batches = await asyncio.to_thread(lambda: [make(user, at_once) for _ in range(rounds)])
-        return await median_cost(batches, keep)
+    async def measure(make: Callable[[User, int], list[T]], batch_size: int, submit: Submit[T]) -> Cost:
+        batches = await asyncio.to_thread(lambda: [make(user, batch_size) for _ in range(rounds)])
+        return await median_cost(batches, submit)
 
-    for keep in (together, one_by_one):
-        await measured(messages, 1, keep)
-    for at_once in sizes:
-        bar = CPU_BAR_US if at_once == BAR_AT_ONCE else None
-        cost, floor = await measured(messages, at_once, together), await measured(messages, at_once, one_by_one)
-        name = f"message, {at_once} at once"
+    for submit in (submit_to_writer, commit_separately):
+        await measure(messages, 1, submit)
+    for batch_size in sizes:
+        bar = CPU_BAR_US if batch_size == BAR_BATCH_SIZE else None
+        cost = await measure(messages, batch_size, submit_to_writer)
+        floor = await measure(messages, batch_size, commit_separately)
+        name = f"message, {batch_size} at once"
         report.add(Figure(f"{name}, CPU", "us", cost.cpu_us, bar=bar, floor=floor.cpu_us))
         report.add(Figure(f"{name}, time", "us", cost.wall_us, floor=floor.wall_us))
-    for at_once in sizes:
-        cost = await measured(questions, at_once, together)
-        report.add(Figure(f"question, {at_once} at once, CPU", "us", cost.cpu_us))
-    for at_once in sizes:
-        cost = await measured(checkpoints, at_once, with_others)
-        report.add(Figure(f"checkpoint, {at_once} at once, CPU", "us", cost.cpu_us))
+    for batch_size in sizes:
+        cost = await measure(questions, batch_size, submit_to_writer)
+        report.add(Figure(f"question, {batch_size} at once, CPU", "us", cost.cpu_us))
+    for batch_size in sizes:
+        cost = await measure(checkpoints, batch_size, submit_progress)
+        report.add(Figure(f"checkpoint, {batch_size} at once, CPU", "us", cost.cpu_us))
     await asyncio.to_thread(writer.stop)
 
 
 def main() -> None:
     parser = option_parser(__doc__)
-    parser.add_argument("--at-once", type=int, nargs="+", default=[1, 10, 100, 1000], help="sizes to measure")
-    parser.add_argument("--rounds", type=int, default=3, help="figures are medians of so many")
+    parser.add_argument(
+        "--at-once", dest="batch_sizes", type=int, nargs="+", default=[1, 10, 100, 1000], help="operations at once"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; figures are their medians")
     options = parser.parse_args()
     report = Report("store")
-    asyncio.run(run(report, options.at_once, options.rounds))
+    asyncio.run(run(report, options.batch_sizes, options.rounds))
     report.finish(options.results)
 
 

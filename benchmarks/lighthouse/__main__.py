@@ -1,6 +1,6 @@
-"""Lighthouse's scores of sign-in, the empty chat and a long conversation, as on a desktop computer and on a phone.
+"""Measures Lighthouse's scores of sign-in, the empty chat and a long conversation, on a desktop computer and a phone.
 
-Performance is the median of several runs; of the others, the least. What an audit found wrong is printed at once.
+Performance is the median of several visits, the other scores are the minimum. Failed audits are printed at once.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from tests.programs import chromium
 
 LIGHTHOUSE = ROOT / "var" / "lighthouse" / "node_modules" / "lighthouse" / "cli" / "index.js"
 BARS = {"performance": 95, "accessibility": 100, "best-practices": 100}
-FORMS = {"desktop": ["--preset=desktop"], "phone": ["--form-factor=mobile"]}
-MEASURED = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift")
+FORM_FACTORS = {"desktop": ["--preset=desktop"], "phone": ["--form-factor=mobile"]}
+METRICS = ("first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift")
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One page loaded once: scores out of 100, figures in milliseconds but for the layout shift, and failed audits."""
+    """One visit of a page: scores up to 100, metrics in milliseconds (except the layout shift), and failed audits."""
 
     scores: dict[str, int]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     failed: dict[str, str]
 
     @classmethod
@@ -48,7 +48,7 @@ class Visit:
         if error := report.get("runtimeError"):
             raise RuntimeError(f"Lighthouse: {error['message']}")
         audits = report["audits"]
-        weighed = [
+        scored = [
             reference["id"]
             for category in report["categories"].values()
             for reference in category["auditRefs"]
@@ -56,16 +56,16 @@ class Visit:
         ]
         return cls(
             scores={name: round(category["score"] * 100) for name, category in report["categories"].items()},
-            figures={name: round(audits[name]["numericValue"], 3) for name in MEASURED},
+            metrics={name: round(audits[name]["numericValue"], 3) for name in METRICS},
             failed={
-                name: f"{audits[name]['title']} {_where(audits[name])}".strip()
-                for name in weighed
+                name: f"{audits[name]['title']} {_details(audits[name])}".strip()
+                for name in scored
                 if audits[name]["score"] is not None and audits[name]["score"] < 0.9
             },
         )
 
 
-def _where(audit: dict[str, Any]) -> str:
+def _details(audit: dict[str, Any]) -> str:
     items = audit.get("details", {}).get("items", [])
     nodes = [item["node"].get("snippet", "") for item in items if isinstance(item.get("node"), dict)]
     return "; ".join(nodes[:3]) or audit.get("displayValue", "")
@@ -73,7 +73,7 @@ def _where(audit: dict[str, Any]) -> str:
 
 @contextmanager
 def browser(port: int) -> Iterator[BrowserContext]:
-    """Chromium, which Lighthouse reaches by the port."""
+    """Runs Chromium with a debugging port for Lighthouse."""
     with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
         flags = [*CHROMIUM_FLAGS, f"--remote-debugging-port={port}"]
         context = playwright.chromium.launch_persistent_context(profile, executable_path=chromium(), args=flags)
@@ -82,63 +82,58 @@ def browser(port: int) -> Iterator[BrowserContext]:
 
 
 def visit(url: str, port: int, form: str) -> Visit:
-    """One visit's scores. Repeated when the browser did not record it, which Lighthouse says of a visit now and then.
+    """Visits a page. Repeats the visit up to three times if the browser did not record it, which happens at times.
 
-    Raises:
-        RuntimeError: Lighthouse failed, or recorded nothing in three visits.
+    Raises RuntimeError if Lighthouse failed.
     """
     for _ in range(3):
-        done, seen = _visit_once(url, port, form)
-        if seen is not None:
-            return seen
-        if "NO_NAVSTART" not in done.stderr:
+        process, result = _visit_once(url, port, form)
+        if result is not None:
+            return result
+        if "NO_NAVSTART" not in process.stderr:
             break
-    raise RuntimeError(f"Lighthouse failed:\n{done.stderr[-2000:]}")
+    raise RuntimeError(f"Lighthouse failed:\n{process.stderr[-2000:]}")
 
 
 def _visit_once(url: str, port: int, form: str) -> tuple[subprocess.CompletedProcess[str], Visit | None]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.json"
-        command = ["node", str(LIGHTHOUSE), url, f"--port={port}", *FORMS[form], "--quiet"]
+        command = ["node", str(LIGHTHOUSE), url, f"--port={port}", *FORM_FACTORS[form], "--quiet"]
         command += ["--output=json", f"--output-path={file}", f"--only-categories={','.join(BARS)}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-        return done, None if done.returncode else Visit.of(json.loads(file.read_text()))
+        process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+        return process, None if process.returncode else Visit.of(json.loads(file.read_text()))
 
 
 def add_page(report: Report, what: str, url: str, port: int, rounds: int) -> None:
-    for form in FORMS:
+    for form in FORM_FACTORS:
         visits = []
         for _ in range(rounds):
             visits.append(visit(url, port, form))
-            print(f"{what}, {form}: {visits[-1].scores} {visits[-1].figures}", flush=True)
-            for name, told in visits[-1].failed.items():
-                print(f"  {name}: {told}", flush=True)
+            print(f"{what}, {form}: {visits[-1].scores} {visits[-1].metrics}", flush=True)
+            for name, message in visits[-1].failed.items():
+                print(f"  {name}: {message}", flush=True)
         for name, bar in BARS.items():
-            combined = statistics.median if name == "performance" else min
-            value = combined(visit.scores[name] for visit in visits)
+            combine = statistics.median if name == "performance" else min
+            value = combine(visit.scores[name] for visit in visits)
             report.add(Figure(f"{what}, {form}: {name}", "of 100", value, bar=bar, more_is_better=True))
         report.details[f"{what}, {form}"] = {
-            "figures": {name: statistics.median(visit.figures[name] for visit in visits) for name in MEASURED},
-            "failed": _all_failed(visits),
+            "figures": {name: statistics.median(visit.metrics[name] for visit in visits) for name in METRICS},
+            "failed": _often_failed(visits),
         }
 
 
-def _all_failed(visits: Sequence[Visit]) -> dict[str, str]:
-    """What failed in more than half of them."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _often_failed(visits: Sequence[Visit]) -> dict[str, str]:
+    """Returns the audits that failed in more than half of the visits."""
+    messages: defaultdict[str, list[str]] = defaultdict(list)
     for visit in visits:
-        for name, told in visit.failed.items():
-            found[name].append(told)
-    return {name: told[0] for name, told in found.items() if len(told) * 2 > len(visits)}
-
-
-def session_of(user: User) -> str:
-    return signed_in(user).cookies[settings.SESSION_COOKIE_NAME].value
+        for name, message in visit.failed.items():
+            messages[name].append(message)
+    return {name: failures[0] for name, failures in messages.items() if len(failures) * 2 > len(visits)}
 
 
 def main() -> None:
     parser = option_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="how often each page is visited in each form")
+    parser.add_argument("--rounds", type=int, default=3, help="visits of each page in each form factor")
     parser.add_argument("--messages", type=int, default=1000)
     options = parser.parse_args()
     report = Report("lighthouse")
@@ -146,7 +141,7 @@ def main() -> None:
     user = User.objects.create(username="ada")
     make_conversations(user, 100)
     conversation = make_conversation(user, options.messages)
-    session = session_of(user)
+    session = signed_in(user).cookies[settings.SESSION_COOKIE_NAME].value
     browser_port = free_port()
     programs = Programs(site.VAR_DIR, Cores())
     with programs.product(ServerKind(), site.settings, users=[]) as product, browser(browser_port) as context:

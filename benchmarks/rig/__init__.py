@@ -1,1 +1,1 @@
-"""What the benchmarks are made with: a model server, clients, bare servers to compare with, meters and the report."""
+"""Shared parts of the benchmarks: a model server, clients, bare servers for comparison, measurements and reports."""

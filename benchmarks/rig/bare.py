@@ -1,7 +1,7 @@
-"""The floor to measure the product against: the smallest consumer that relays a model's answer, and does nothing else.
+"""The floor that the product is compared with: a minimal consumer that only relays a model's answer.
 
-An ASGI application for any server. `MODEL_URL` is the model server's base; with `MERGE_MS`, what came within so many
-milliseconds is sent as one frame, else each token by itself as it comes.
+An ASGI application for any server. The environment variable `MODEL_URL` is the model server's base URL. With
+`MERGE_MS`, the tokens of that many milliseconds are sent as one frame, otherwise each token is sent at once.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ settings.configure()
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402  it reads the settings
 
 MODEL_URL = os.environ["MODEL_URL"]
-MERGE = float(os.environ.get("MERGE_MS", "0")) / 1000
+MERGE_SECONDS = float(os.environ.get("MERGE_MS", "0")) / 1000
 
 _sessions: list[aiohttp.ClientSession] = []
 
 
 def session() -> aiohttp.ClientSession:
-    """One for the process, opened in its event loop."""
+    """Returns the session of the process, which is opened in its event loop."""
     if not _sessions:
         _sessions.append(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
     return _sessions[0]
 
 
 async def answer(model: str) -> AsyncIterator[str]:
-    """The texts of the model's chunks."""
+    """Yields the texts of the model's chunks."""
     request = {"model": model, "stream": True, "messages": [{"role": "user", "content": "What is the time?"}]}
     async with session().post(f"{MODEL_URL}/chat/completions", json=request) as response:
         rest = b""
@@ -48,16 +48,16 @@ async def answer(model: str) -> AsyncIterator[str]:
 
 
 def step_delta(text: str) -> str:
-    head = (
+    start = (
         '{"jsonrpc":"2.0","method":"step_delta","params":{"run_id":"00000000-0000-0000-0000-000000000000","id":"step-0"'
     )
-    return f'{head},"text":{orjson.dumps(text).decode()}}}}}'
+    return f'{start},"text":{orjson.dumps(text).decode()}}}}}'
 
 
 class BareConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         model = json.loads(text_data or "")["params"]["model"]
-        relay = self.relay_merged if MERGE else self.relay
+        relay = self.relay_merged if MERGE_SECONDS else self.relay
         self.relaying = asyncio.create_task(relay(model))
 
     async def disconnect(self, code: int) -> None:
@@ -81,12 +81,12 @@ class BareConsumer(AsyncWebsocketConsumer):
         await self.end()
 
     async def send_merged(self, texts: list[str]) -> None:
-        """At once, and again once for what came while this waited."""
+        """Sends the texts, and those that arrive until the merge time is over."""
         while texts:
             frame = step_delta("".join(texts))
             texts.clear()
             await self.send(frame)
-            await asyncio.sleep(MERGE)
+            await asyncio.sleep(MERGE_SECONDS)
 
     async def end(self) -> None:
         await self.send('{"jsonrpc":"2.0","method":"done","params":{}}')
@@ -96,7 +96,7 @@ consumer: Any = BareConsumer.as_asgi()
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Servers that have the lifespan protocol find that it is not supported."""
+    """Serves WebSockets. Raises ValueError for other protocols, which tells a server that lifespan is not supported."""
     if scope["type"] != "websocket":
-        raise ValueError(f"no {scope['type']} here")
+        raise ValueError(f"{scope['type']} is not supported")
     await consumer(scope, receive, send)

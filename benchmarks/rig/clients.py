@@ -1,7 +1,7 @@
-"""N clients of the protocol, in a process of their own: `python -m benchmarks.rig.clients`.
+"""Runs N clients of the protocol in their own process: `python -m benchmarks.rig.clients`.
 
-It takes a Job as a line of JSON, prints `ready` once all clients are connected, waits for an empty line, lets each ask
-its questions, prints `over`, and then Figures as a line of JSON.
+Reads a Job as a line of JSON, prints `ready` when all clients are connected, waits for an empty line, has each client
+ask its questions, prints `over`, and then Figures as a line of JSON.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from benchmarks.rig.stamps import UNITS_PER_MS, StampReader, elapsed, now
 from benchmarks.rig.websocket import WebSocket
 
 STEP_DELTA = b'{"jsonrpc":"2.0","method":"step_delta"'
-AT_ONCE = 50
-"""Handshakes under way."""
+MAX_HANDSHAKES = 50
+"""Handshakes at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`users` holds an API token per client, used in turn where there are more clients. Each asks `questions`, one
-    after the other; the clients begin within `ramp` seconds. An answer is whole with `tokens` tokens; one that is not
-    over after `patience` seconds is given up."""
+    """What the clients do. `users` are API tokens; clients share them if there are more clients than tokens.
+
+    Each client asks `questions` questions one after the other, and all clients start within `ramp` seconds. An answer
+    is complete with `tokens` tokens, and abandoned after `timeout` seconds.
+    """
 
     port: int
     users: Sequence[str]
@@ -33,12 +35,12 @@ class Job:
     tokens: int
     questions: int = 1
     ramp: float = 0.0
-    patience: float = 120.0
+    timeout: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Milliseconds; None where there was nothing to measure."""
+    """In milliseconds; None without measurements."""
 
     p50: float | None
     p90: float | None
@@ -47,17 +49,20 @@ class Percentiles:
     @classmethod
     def of(cls, units: list[int]) -> Percentiles:
         units.sort()
-        return cls(*(_at(units, share) for share in (0.5, 0.9, 0.99)))
+        return cls(*(_percentile(units, share) for share in (0.5, 0.9, 0.99)))
 
 
-def _at(ordered: list[int], share: float) -> float | None:
+def _percentile(ordered: list[int], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / UNITS_PER_MS if ordered else None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """`delay_ms`: of every token, from the model to the client; `first_token_ms`: from the question to the answer's
-    first token; `request_ms`: from the question to the model. `frames` and `bytes` are those of a whole answer."""
+    """Figures over all answers.
+
+    `delay_ms`: from the model to the client, of each token. `first_token_ms`: from the question to the first token.
+    `request_ms`: from the question to the model.
+    """
 
     asked: int
     complete: int
@@ -73,7 +78,7 @@ class Figures:
 
 @dataclass(slots=True)
 class Answer:
-    """What one question brought. Moments and delays are in units of rig/stamps.py."""
+    """The answer to one question. Times and delays are in the units of rig/stamps.py."""
 
     asked_at: int = field(default_factory=now)
     first_stamp: int | None = None
@@ -117,29 +122,29 @@ class Answer:
 
 
 class Client:
-    """A connection, and the answer that it waits for."""
+    """A connection, and the answer it is waiting for."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
         self.answer: Answer | None = None
 
-    async def ask(self, model: str, patience: float) -> Answer:
+    async def ask(self, model: str, time_limit: float) -> Answer:
         params = {"text": "What is the time?", "model": model}
         request = {"jsonrpc": "2.0", "id": 1, "method": "message.send", "params": params}
         answer = self.answer = Answer()
         self.socket.send(json.dumps(request).encode())
         try:
-            await asyncio.wait_for(answer.ended.wait(), patience)
+            await asyncio.wait_for(answer.ended.wait(), time_limit)
         except TimeoutError:
-            answer.fail("not over in time")
+            answer.fail("not complete in time")
         self.answer = None
         return answer
 
-    def take(self, frame: bytes, at: int) -> None:
+    def on_frame(self, frame: bytes, at: int) -> None:
         if self.answer is not None:
             self.answer.feed(frame, at)
 
-    def closed(self) -> None:
+    def on_close(self) -> None:
         if self.answer is not None:
             self.answer.fail("the connection was closed")
 
@@ -149,7 +154,7 @@ async def connect(port: int, user: str) -> Client:
 
     def protocol() -> WebSocket:
         headers = {"Authorization": f"Bearer {user}"}
-        return WebSocket("/ws/", headers, lambda frame, at: client.take(frame, at), lambda: client.closed())
+        return WebSocket("/ws/", headers, lambda frame, at: client.on_frame(frame, at), lambda: client.on_close())
 
     _, socket = await asyncio.get_running_loop().create_connection(protocol, "127.0.0.1", port)
     client = Client(socket)
@@ -158,26 +163,26 @@ async def connect(port: int, user: str) -> Client:
 
 
 async def connect_all(job: Job) -> list[Client]:
-    room = asyncio.Semaphore(AT_ONCE)
+    handshakes = asyncio.Semaphore(MAX_HANDSHAKES)
 
-    async def one(number: int) -> Client:
-        async with room:
+    async def connect_client(number: int) -> Client:
+        async with handshakes:
             return await connect(job.port, job.users[number % len(job.users)])
 
-    return await asyncio.gather(*map(one, range(job.clients)))
+    return await asyncio.gather(*map(connect_client, range(job.clients)))
 
 
 async def ask_all(job: Job, clients: Sequence[Client]) -> list[Answer]:
-    async def one(number: int, client: Client) -> list[Answer]:
+    async def ask_questions(number: int, client: Client) -> list[Answer]:
         await asyncio.sleep(job.ramp * number / len(clients))
-        return [await client.ask(job.model, job.patience) for _ in range(job.questions)]
+        return [await client.ask(job.model, job.timeout) for _ in range(job.questions)]
 
-    answers = await asyncio.gather(*(one(number, client) for number, client in enumerate(clients)))
-    return [answer for of_client in answers for answer in of_client]
+    answers = await asyncio.gather(*(ask_questions(number, client) for number, client in enumerate(clients)))
+    return [answer for client_answers in answers for answer in client_answers]
 
 
-def figures(job: Job, answers: Sequence[Answer]) -> Figures:
-    begun = [(answer, answer.first_stamp) for answer in answers if answer.first_stamp is not None]
+def summarize(job: Job, answers: Sequence[Answer]) -> Figures:
+    started = [(answer, answer.first_stamp) for answer in answers if answer.first_stamp is not None]
     errors = [answer.error for answer in answers if answer.error is not None]
     count = max(1, len(answers))
     return Figures(
@@ -187,26 +192,26 @@ def figures(job: Job, answers: Sequence[Answer]) -> Figures:
         first_error=errors[0] if errors else None,
         tokens=sum(len(answer.delays) for answer in answers),
         delay_ms=Percentiles.of([delay for answer in answers for delay in answer.delays]),
-        first_token_ms=Percentiles.of([elapsed(answer.asked_at, answer.first_at) for answer, _ in begun]),
-        request_ms=Percentiles.of([elapsed(answer.asked_at, stamp) for answer, stamp in begun]),
+        first_token_ms=Percentiles.of([elapsed(answer.asked_at, answer.first_at) for answer, _ in started]),
+        request_ms=Percentiles.of([elapsed(answer.asked_at, stamp) for answer, stamp in started]),
         bytes_per_answer=sum(answer.size for answer in answers) // count,
         frames_per_answer=sum(answer.frames for answer in answers) // count,
     )
 
 
 async def main() -> None:
-    job = Job(**json.loads(await _line()))
+    job = Job(**json.loads(await _read_line()))
     clients = await connect_all(job)
     print("ready", flush=True)
-    await _line()
+    await _read_line()
     answers = await ask_all(job, clients)
     print("over", flush=True)
-    print(json.dumps(asdict(figures(job, answers))), flush=True)
+    print(json.dumps(asdict(summarize(job, answers))), flush=True)
     for client in clients:
         client.socket.abort()
 
 
-async def _line() -> str:
+async def _read_line() -> str:
     return await asyncio.to_thread(sys.stdin.readline)
 
 

@@ -1,4 +1,4 @@
-"""Daphne on the event loop that chatsite.server gives it: `python -m benchmarks.rig.daphne OPTIONS APPLICATION`."""
+"""Runs Daphne on the same event loop as chatsite.server: `python -m benchmarks.rig.daphne OPTIONS APPLICATION`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts a load of clients on a server, and says what it cost."""
+"""Measures a server while clients use it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from typing import Any
 
 from benchmarks.rig import meter
 from benchmarks.rig.clients import Figures, Job, Percentiles
-from benchmarks.rig.programs import ROOT, Cores, ProgramError, Served, environment, hold
+from benchmarks.rig.programs import ROOT, Cores, ProgramError, RunningServer, environment, pin_to_core
 
 SAMPLE_INTERVAL = 0.2
-SETTLING = 0.5
+SETTLE_SECONDS = 0.5
 """Seconds between the last handshake and the first question."""
-GENERATOR_LIMIT = 85.0
-"""Percent of the load's core, from which on a measurement says more of the load than of the server."""
-FOREIGN_LIMIT = 10.0
-"""Percent of the server's core that other programs used, from which on a measurement is noisy."""
+MAX_GENERATOR_PERCENT = 85.0
+"""Use of the load generator's core above which a measurement is void, because the generator limits the result."""
+MAX_FOREIGN_PERCENT = 10.0
+"""Use of the server's core by other programs above which a measurement is noisy."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Measurement:
-    """`cpu_s` is the server's, in all its threads. `generator_percent`: how busy model and clients (or, where they are
-    held to it, their core) were; `foreign_percent`: what other programs took of the server's core."""
+    """A measurement of one server. `cpu_s` is the CPU time of the server in all its threads.
+
+    `generator_percent`: the CPU use of model server and clients, or of their core if they are pinned to one.
+    `foreign_percent`: the use of the server's core by other programs.
+    """
 
     server: str
     clients: int
@@ -39,11 +42,11 @@ class Measurement:
 
     @property
     def is_void(self) -> bool:
-        return self.generator_percent > GENERATOR_LIMIT
+        return self.generator_percent > MAX_GENERATOR_PERCENT
 
     @property
     def is_noisy(self) -> bool:
-        return self.foreign_percent is not None and self.foreign_percent > FOREIGN_LIMIT
+        return self.foreign_percent is not None and self.foreign_percent > MAX_FOREIGN_PERCENT
 
     @property
     def is_complete(self) -> bool:
@@ -73,7 +76,7 @@ def _rounded(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reading:
-    moment: float
+    time: float
     server_cpu: float
     load_cpu: float
     server_core: float
@@ -82,7 +85,7 @@ class _Reading:
     @classmethod
     def take(cls, server: int, load: list[int], cores: Cores) -> _Reading:
         return cls(
-            moment=asyncio.get_running_loop().time(),
+            time=asyncio.get_running_loop().time(),
             server_cpu=meter.cpu_seconds(server),
             load_cpu=sum(map(meter.cpu_seconds, load)),
             server_core=meter.core_seconds(cores.server)[1] if cores.server is not None else 0.0,
@@ -91,44 +94,44 @@ class _Reading:
 
 
 class Load:
-    """A model server's process, and clients in a process of their own beside it."""
+    """Generates load with a running model server and clients in their own process."""
 
     def __init__(self, cores: Cores, model_pid: int) -> None:
         self._cores = cores
         self._model_pid = model_pid
 
-    async def measure(self, served: Served, job: Job) -> Measurement:
-        """Raises ProgramError if the clients cannot connect."""
+    async def measure(self, server: RunningServer, job: Job) -> Measurement:
+        """Runs the job against the server. Raises ProgramError if the clients cannot connect."""
         command = [sys.executable, "-m", "benchmarks.rig.clients"]
         pipe = asyncio.subprocess.PIPE
         clients = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, env=environment({}), cwd=ROOT, limit=1 << 20
         )
-        hold(clients.pid, self._cores.load)
+        pin_to_core(clients.pid, self._cores.load)
         try:
-            return await self._measure(served, job, clients)
+            return await self._measure(server, job, clients)
         finally:
             if clients.returncode is None:
                 clients.kill()
             await clients.wait()
 
-    async def _measure(self, served: Served, job: Job, clients: asyncio.subprocess.Process) -> Measurement:
+    async def _measure(self, server: RunningServer, job: Job, clients: asyncio.subprocess.Process) -> Measurement:
         load = [self._model_pid, clients.pid]
-        await _tell(clients, json.dumps(dataclasses.asdict(job)))
-        await _expect(clients, "ready")
-        await asyncio.sleep(SETTLING)
-        idle_mb = meter.resident_mb(served.pid)
-        before = _Reading.take(served.pid, load, self._cores)
-        await _tell(clients, "")
-        peak_mb = max(idle_mb, await _peak_until(_expect(clients, "over"), served.pid))
-        after = _Reading.take(served.pid, load, self._cores)
+        await _send_line(clients, json.dumps(dataclasses.asdict(job)))
+        await _expect_line(clients, "ready")
+        await asyncio.sleep(SETTLE_SECONDS)
+        idle_mb = meter.resident_mb(server.pid)
+        before = _Reading.take(server.pid, load, self._cores)
+        await _send_line(clients, "")
+        peak_mb = max(idle_mb, await _peak_until(_expect_line(clients, "over"), server.pid))
+        after = _Reading.take(server.pid, load, self._cores)
         assert clients.stdout is not None
         figures = _figures(json.loads(await clients.stdout.readline()))
-        return _measurement(served, job, figures, (before, after), (idle_mb, peak_mb), self._cores)
+        return _measurement(server, job, figures, (before, after), (idle_mb, peak_mb), self._cores)
 
 
 def _measurement(
-    served: Served,
+    server: RunningServer,
     job: Job,
     figures: Figures,
     readings: tuple[_Reading, _Reading],
@@ -136,12 +139,12 @@ def _measurement(
     cores: Cores,
 ) -> Measurement:
     before, after = readings
-    seconds = after.moment - before.moment
+    seconds = after.time - before.time
     cpu_s = after.server_cpu - before.server_cpu
     load_s = after.load_core - before.load_core if cores.load is not None else after.load_cpu - before.load_cpu
     foreign_s = after.server_core - before.server_core - cpu_s
     return Measurement(
-        server=served.name,
+        server=server.name,
         clients=job.clients,
         seconds=seconds,
         figures=figures,
@@ -154,27 +157,27 @@ def _measurement(
 
 
 async def _peak_until(over: Awaitable[None], pid: int) -> float:
-    """The most that the process held, in MB."""
-    waiting = asyncio.ensure_future(over)
+    """Returns the maximum resident memory of the process in MB."""
+    future = asyncio.ensure_future(over)
     peak = 0.0
-    while not waiting.done():
+    while not future.done():
         peak = max(peak, meter.resident_mb(pid))
-        await asyncio.wait([waiting], timeout=SAMPLE_INTERVAL)
-    waiting.result()
+        await asyncio.wait([future], timeout=SAMPLE_INTERVAL)
+    future.result()
     return peak
 
 
-async def _tell(clients: asyncio.subprocess.Process, line: str) -> None:
+async def _send_line(clients: asyncio.subprocess.Process, line: str) -> None:
     assert clients.stdin is not None
     clients.stdin.write(line.encode() + b"\n")
     await clients.stdin.drain()
 
 
-async def _expect(clients: asyncio.subprocess.Process, word: str) -> None:
+async def _expect_line(clients: asyncio.subprocess.Process, word: str) -> None:
     assert clients.stdout is not None
     line = (await clients.stdout.readline()).decode().strip()
     if line != word:
-        raise ProgramError(f"the clients did not come to {word!r}; see what they printed above")
+        raise ProgramError(f"the clients did not print {word!r}; see their output above")
 
 
 def _figures(values: dict[str, Any]) -> Figures:

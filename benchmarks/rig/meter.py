@@ -1,4 +1,4 @@
-"""What a process, and a core, have used so far."""
+"""Reads the CPU time and memory of a process, and the CPU time of a core."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all the process's threads; to 10 ms."""
+    """Returns the CPU time of all threads of the process, to 10 ms."""
     if IS_LINUX:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
-    return _seconds(_ps(pid, "time="))
+    return _parse_seconds(_ps(pid, "time="))
 
 
 def resident_mb(pid: int) -> float:
     if IS_LINUX:
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-        return int(found[1]) / 1024 if found else 0.0
+        match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+        return int(match[1]) / 1024 if match else 0.0
     return int(_ps(pid, "rss=")) / 1024
 
 
 def core_seconds(core: int) -> tuple[float, float]:
-    """How long the core was busy since the machine started, in all and without interrupts; to 10 ms. Linux only."""
+    """Returns the time that the core was busy since boot, with and without interrupts, to 10 ms. Linux only."""
     for line in Path("/proc/stat").read_text().splitlines():
         name, *columns = line.split()
         if name == f"cpu{core}":
@@ -44,8 +44,8 @@ def _ps(pid: int, column: str) -> str:
     ).stdout.strip()
 
 
-def _seconds(time: str) -> float:
-    """Of [[days-]hours:]minutes:seconds."""
+def _parse_seconds(time: str) -> float:
+    """Parses [[days-]hours:]minutes:seconds."""
     days, _, clock = time.rpartition("-")
     seconds = 0.0
     for part in clock.split(":"):

@@ -1,7 +1,7 @@
-"""A cheap model server: OpenAI-compatible streaming over raw asyncio, any key, loopback only.
+"""A fast model server on the loopback interface: OpenAI-compatible streaming in plain asyncio, for any key.
 
-`python -m benchmarks.rig.model_server PORT`. The model's name is the workload: "stamped-500-50" streams 500 stamped
-tokens (rig/stamps.py) at 50 per second; at the rate 0 they are sent as fast as they are taken.
+`python -m benchmarks.rig.model_server PORT`. The name of the model is the workload: "stamped-500-50" streams 500
+stamped tokens (rig/stamps.py) at 50 per second; at rate 0 they are sent as fast as the client reads them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from benchmarks.rig.stamps import TOKEN_BYTES, Stamper
 
 WORKLOAD = re.compile(r"stamped-(\d+)-(\d+)")
 LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
-BATCH = 50
-"""Tokens of one write where they are not paced."""
+TOKENS_PER_WRITE = 50
+"""Without a rate."""
 
 _answers = itertools.count(1)
 
@@ -33,8 +33,8 @@ def http_chunk(content: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(content), content)
 
 
-class Script:
-    """The bytes of one answer."""
+class ResponseEncoder:
+    """Encodes one response."""
 
     def __init__(self, model: str, tokens: int, wants_usage: bool) -> None:
         self._tokens = tokens
@@ -74,21 +74,21 @@ def _data(value: dict[str, Any]) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """Answers one request after another."""
+    """A client's connection, with one request after another."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._received = bytearray()
         self._timer: asyncio.Handle | None = None
-        self._rest: Iterator[bytes] | None = None
-        """What is left of an answer that is not paced."""
+        self._batches: Iterator[bytes] | None = None
+        """The rest of a response without a rate."""
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._rest = None
+        self._batches = None
         if self._timer is not None:
             self._timer.cancel()
 
@@ -103,57 +103,57 @@ class Connection(asyncio.Protocol):
             return
         body = bytes(self._received[head_end + 4 : end])
         del self._received[:end]
-        self._answer(json.loads(body))
+        self._respond(json.loads(body))
 
     def resume_writing(self) -> None:
-        if self._rest is not None:
-            self._timer = self._loop.call_soon(self._flood, self._rest)
+        if self._batches is not None:
+            self._timer = self._loop.call_soon(self._write_batch, self._batches)
 
     def pause_writing(self) -> None:
-        if self._rest is not None and self._timer is not None:
+        if self._batches is not None and self._timer is not None:
             self._timer.cancel()
 
-    def _answer(self, request: dict[str, Any]) -> None:
+    def _respond(self, request: dict[str, Any]) -> None:
         workload = WORKLOAD.fullmatch(request["model"])
         if workload is None:
             self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             return
         tokens, rate = int(workload[1]), int(workload[2])
-        script = Script(workload[0], tokens, bool((request.get("stream_options") or {}).get("include_usage")))
-        self._transport.write(script.head())
+        encoder = ResponseEncoder(workload[0], tokens, bool((request.get("stream_options") or {}).get("include_usage")))
+        self._transport.write(encoder.head())
         if rate:
-            self._pace(script, tokens, 1 / rate)
+            self._write_at_rate(encoder, tokens, 1 / rate)
         else:
-            self._rest = _batches(script, tokens)
-            self._flood(self._rest)
+            self._batches = _batches(encoder, tokens)
+            self._write_batch(self._batches)
 
-    def _pace(self, script: Script, tokens: int, interval: float) -> None:
+    def _write_at_rate(self, encoder: ResponseEncoder, tokens: int, interval: float) -> None:
         start, sent = self._loop.time(), 0
 
         def tick() -> None:
             nonlocal sent
-            self._transport.write(script.token())
+            self._transport.write(encoder.token())
             sent += 1
             if sent < tokens:
                 self._timer = self._loop.call_at(start + sent * interval, tick)
             else:
-                self._transport.write(script.tail())
+                self._transport.write(encoder.tail())
 
         tick()
 
-    def _flood(self, batches: Iterator[bytes]) -> None:
+    def _write_batch(self, batches: Iterator[bytes]) -> None:
         batch = next(batches, None)
         if batch is None:
-            self._rest = None
+            self._batches = None
             return
-        self._timer = self._loop.call_soon(self._flood, batches)
+        self._timer = self._loop.call_soon(self._write_batch, batches)
         self._transport.write(batch)
 
 
-def _batches(script: Script, tokens: int) -> Iterator[bytes]:
-    for start in range(0, tokens, BATCH):
-        yield b"".join(script.token() for _ in range(start, min(start + BATCH, tokens)))
-    yield script.tail()
+def _batches(encoder: ResponseEncoder, tokens: int) -> Iterator[bytes]:
+    for start in range(0, tokens, TOKENS_PER_WRITE):
+        yield b"".join(encoder.token() for _ in range(start, min(start + TOKENS_PER_WRITE, tokens)))
+    yield encoder.tail()
 
 
 async def serve(port: int) -> None:

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: the model server, and the servers that are measured, each with a folder of its own."""
+"""Starts the processes of a benchmark: the model server and the measured servers."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
-LONGEST_START = 30.0
+INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
+START_TIMEOUT = 30.0
 
 ServerName = Literal["daphne", "uvicorn"]
 LoopName = Literal["asyncio", "uvloop"]
 
 
 class ProgramError(Exception):
-    """A program did not start, or ended; the text has the end of what it printed."""
+    """A program did not start, or ended early. The text contains the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Where the measured server runs, and where everything else does; None where a process cannot be held to a core,
-    or there is only one."""
+    """The cores for the measured server and for everything else. None if processes cannot be pinned to a core, or
+    there is only one."""
 
     server: int | None = None
     load: int | None = None
@@ -44,8 +44,8 @@ class Cores:
         return cls(usable[0], usable[1]) if len(usable) > 1 else cls()
 
 
-def hold(pid: int, core: int | None) -> None:
-    """Keeps a process, and the threads that it starts from now on, on one core. 0 is this process."""
+def pin_to_core(pid: int, core: int | None) -> None:
+    """Pins a process, and the threads that it starts from now on, to a core. 0 is this process."""
     if sys.platform == "linux" and core is not None:
         os.sched_setaffinity(pid, {core})
 
@@ -65,8 +65,8 @@ class ServerKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A server under way. `users` are API tokens, for a client each."""
+class RunningServer:
+    """A running server. `users` are API tokens."""
 
     name: str
     port: int
@@ -75,7 +75,7 @@ class Served:
 
 
 class Programs:
-    """Starts servers, and writes what they print and store into `folder`."""
+    """Starts servers, and stores their output in `folder`."""
 
     def __init__(self, folder: Path, cores: Cores) -> None:
         self._folder = folder
@@ -83,50 +83,50 @@ class Programs:
 
     @contextmanager
     def model_server(self) -> Iterator[tuple[str, int]]:
-        """Its base URL and its process id."""
+        """Yields the base URL and the process id."""
         port = free_port()
         command = [sys.executable, "-m", "benchmarks.rig.model_server", str(port)]
         with self._running("model", command, environment({}), port, self.cores.load) as pid:
             yield f"http://127.0.0.1:{port}/v1", pid
 
     @contextmanager
-    def product(self, kind: ServerKind, settings: Mapping[str, str], users: Sequence[str]) -> Iterator[Served]:
-        """`settings` are those of a site that is set up (`new_site`)."""
+    def product(self, kind: ServerKind, settings: Mapping[str, str], users: Sequence[str]) -> Iterator[RunningServer]:
+        """Starts chatsite with the settings of `new_site`."""
         port = free_port()
         command = kind.command("chatsite.asgi:application", port)
         with self._running("product", command, settings, port, self.cores.server) as pid:
-            yield Served("product", port, pid, users)
+            yield RunningServer("product", port, pid, users)
 
     @contextmanager
-    def bare(self, kind: ServerKind, *, model_url: str, merge_ms: int = 0) -> Iterator[Served]:
+    def bare(self, kind: ServerKind, *, model_url: str, merge_ms: int = 0) -> Iterator[RunningServer]:
         name = f"bare, {merge_ms} ms" if merge_ms else "bare"
         port = free_port()
         command = kind.command("benchmarks.rig.bare:application", port)
         settings = environment({"MODEL_URL": model_url, "MERGE_MS": str(merge_ms)})
         with self._running(name, command, settings, port, self.cores.server) as pid:
-            yield Served(name, port, pid, ["none"])
+            yield RunningServer(name, port, pid, ["none"])
 
     @contextmanager
     def _running(
         self, name: str, command: Sequence[str], settings: Mapping[str, str], port: int, core: int | None
     ) -> Iterator[int]:
-        """The id of a process that listens on the port."""
+        """Yields the id of the process when it listens on the port."""
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(command, env=settings, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:
-            hold(process.pid, core)
+            pin_to_core(process.pid, core)
             _wait_until_listening(process, port, log)
             yield process.pid
             if process.poll() is not None:
-                raise ProgramError(f"{name} ended while it was measured:\n{_end_of(log)}")
+                raise ProgramError(f"{name} ended during the measurement:\n{_tail(log)}")
         finally:
             _stop(process)
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings, and nothing of whoever runs the benchmark but what every program needs."""
-    return {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(settings)
+    """Returns the settings, with only those variables of this process that every program needs."""
+    return {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ} | dict(settings)
 
 
 def product_environment(var_dir: Path) -> dict[str, str]:
@@ -141,7 +141,7 @@ def product_environment(var_dir: Path) -> dict[str, str]:
 
 
 def new_site(var_dir: Path, *, model_url: str, models: str, users: int) -> tuple[dict[str, str], list[str]]:
-    """The settings of a new site with so many users, and an API token of each."""
+    """Creates a site with users. Returns its settings and the users' API tokens."""
     var_dir.mkdir()
     settings = product_environment(var_dir) | {"LLM_BASE_URL": model_url, "LLM_MODEL": models}
     _manage(settings, "migrate", "--verbosity", "0")
@@ -150,9 +150,9 @@ def new_site(var_dir: Path, *, model_url: str, models: str, users: int) -> tuple
 
 
 def allow_many_files() -> None:
-    """As many as the system lets this process, and those that it starts, have open."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Raises the limit of open files of this process and its children to the maximum."""
+    _, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (maximum, maximum))
 
 
 def free_port() -> int:
@@ -170,15 +170,15 @@ def _manage(settings: Mapping[str, str], *arguments: str) -> str:
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    latest = time.monotonic() + LONGEST_START
-    while time.monotonic() < latest and process.poll() is None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.02)
-    raise ProgramError(f"{log.stem} did not start:\n{_end_of(log)}")
+    raise ProgramError(f"{log.stem} did not start:\n{_tail(log)}")
 
 
-def _end_of(log: Path) -> str:
+def _tail(log: Path) -> str:
     return log.read_text(errors="replace")[-2000:]
 
 

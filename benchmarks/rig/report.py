@@ -1,4 +1,4 @@
-"""What a benchmark found: a table for people, and JSON in `benchmarks/results/`."""
+"""Reports the figures of a benchmark as a table, and as JSON in `benchmarks/results/`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
-SHARE_OF_FLOOR = 0.8
+MIN_SHARE_OF_FLOOR = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing measured. `floor` is what the simplest that could work took in the same run: where the machine is too
-    slow for the bar, being within SHARE_OF_FLOOR of it counts too. A void figure says nothing."""
+    """One measured value. It meets its `bar`, or on a slow machine comes within MIN_SHARE_OF_FLOOR of its `floor`.
+
+    `floor` is the value of the simplest implementation, measured in the same run. A void figure has no verdict.
+    """
 
     what: str
     unit: str
@@ -45,8 +47,8 @@ class Figure:
 
     def _is_met(self, value: float, bar: float) -> bool:
         if self.more_is_better:
-            return value >= bar or (self.ratio is not None and self.ratio >= SHARE_OF_FLOOR)
-        return value <= bar or (self.ratio is not None and self.ratio <= 1 / SHARE_OF_FLOOR)
+            return value >= bar or (self.ratio is not None and self.ratio >= MIN_SHARE_OF_FLOOR)
+        return value <= bar or (self.ratio is not None and self.ratio <= 1 / MIN_SHARE_OF_FLOOR)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -62,7 +64,7 @@ class Figure:
 
 @dataclass(slots=True)
 class Report:
-    """`details` is what the figures were taken from, for the JSON alone."""
+    """The figures of a benchmark. `details` contains the measurements behind them, for the JSON only."""
 
     benchmark: str
     figures: list[Figure] = field(default_factory=list)
@@ -73,7 +75,7 @@ class Report:
         self.figures.append(figure)
 
     def finish(self, folder: Path = RESULTS) -> None:
-        """Prints the table and writes the file."""
+        """Prints the table and writes the JSON file."""
         print_table(("", "bar", "figure", "floor", "ratio", ""), map(_row, self.figures))
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.benchmark}.json"
@@ -97,7 +99,7 @@ class Report:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """The first column is text, the others are numbers."""
+    """Prints a table whose first column is aligned left, and the others right."""
     table = [header, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     print()
@@ -106,24 +108,24 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         print("  ".join([first.strip().ljust(widths[0]), *others]).rstrip())
 
 
-def number(value: float | None) -> str:
-    """Three digits that matter, or all before the point."""
+def format_number(value: float | None) -> str:
+    """Formats a number with three significant digits, or with all digits before the decimal point."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def option_parser(description: str | None) -> argparse.ArgumentParser:
-    """With the option that every benchmark has."""
+    """Returns a parser with the options that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where the JSON goes")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where the JSON is written")
     return parser
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
     what = f"{figure.what} ({figure.unit})"
     numbers = (figure.bar, figure.value, figure.floor, figure.ratio)
-    return what, *map(number, numbers), figure.verdict
+    return what, *map(format_number, numbers), figure.verdict
 
 
 def _rounded(value: float | None) -> float | None:

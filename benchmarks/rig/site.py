@@ -1,4 +1,4 @@
-"""Sets Django up in this process, on a database of the benchmark's own. To be imported before any model."""
+"""Sets up Django in this process with a temporary database. Must be imported before any model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tokens that say when they were sent, so that whoever gets one on the same machine knows its delay.
+"""Tokens with the time of their sending, from which a receiver on the same machine computes their delay.
 
 A token is a space, `~` and six hexadecimal digits: the system's monotonic clock in units of 10 us, modulo 168 seconds.
-Within a stream stamps strictly grow.
+The stamps of a stream strictly increase.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def now() -> int:
 
 
 def elapsed(since: int, until: int) -> int:
-    """Units between two moments, of which either may be a stamp."""
+    """Returns the units between two times, each of which may be a stamp."""
     units = (until - since) % _MODULUS
     return units if units < _MODULUS // 2 else units - _MODULUS
 
 
 class Stamper:
-    """Makes the tokens of one stream."""
+    """Creates the tokens of one stream."""
 
     __slots__ = ("_last",)
 
@@ -42,7 +42,7 @@ class Stamper:
 
 
 class StampReader:
-    """Finds the tokens of one stream; one that came before does not count again."""
+    """Finds the tokens of one stream. Skips those that it found before."""
 
     __slots__ = ("_last",)
 

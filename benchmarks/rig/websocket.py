@@ -1,3 +1,5 @@
+"""A WebSocket client for measurements."""
+
 from __future__ import annotations
 
 import asyncio
@@ -12,10 +14,10 @@ _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class WebSocket(asyncio.Protocol):
-    """A client's side of a WebSocket (RFC 6455), as cheap as Python has it.
+    """The client side of a WebSocket (RFC 6455), as fast as possible in Python.
 
-    `on_message` gets each message and the moment (rig/stamps.py) at which its bytes came, taken before any parsing.
-    `opened` resolves after the handshake; `on_close` is called once, after that.
+    `on_message` gets each message and the time (rig/stamps.py) at which its bytes arrived, before any parsing.
+    `opened` resolves after the handshake; `on_close` is called once, when the connection is closed.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class WebSocket(asyncio.Protocol):
                 self._received = head
                 return
             self._finish_handshake(head)
-        self._received = self._take_frames(received, at)
+        self._received = self._parse_frames(received, at)
 
     def send(self, message: bytes) -> None:
         self._send(_TEXT, message)
@@ -71,8 +73,8 @@ class WebSocket(asyncio.Protocol):
         else:
             self.opened.set_exception(ConnectionError(status.decode("latin-1")))
 
-    def _take_frames(self, received: bytes, at: int) -> bytes:
-        """Returns what is left: the beginning of a frame."""
+    def _parse_frames(self, received: bytes, at: int) -> bytes:
+        """Handles the complete frames, and returns the rest: the beginning of a frame."""
         start, available = 0, len(received)
         while available - start >= 2:
             size, body = received[start + 1] & 0x7F, start + 2
@@ -81,11 +83,11 @@ class WebSocket(asyncio.Protocol):
                 size = int.from_bytes(received[start + 2 : body], "big")
             if available < body + size:
                 break
-            self._take_frame(received[start], received[body : body + size], at)
+            self._on_frame(received[start], received[body : body + size], at)
             start = body + size
         return received[start:]
 
-    def _take_frame(self, first: int, payload: bytes, at: int) -> None:
+    def _on_frame(self, first: int, payload: bytes, at: int) -> None:
         opcode, is_last = first & 0x0F, first & 0x80
         if opcode == _PING:
             self._send(_PONG, payload)

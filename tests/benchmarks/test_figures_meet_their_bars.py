@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.rig.report import Figure, number
+from benchmarks.rig.report import Figure, format_number
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_what_is_made_of_a_figure(figure: Figure, verdict: str) -> None:
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "-"), (0.0423, "0.0423"), (4.5, "4.5"), (12_345.6, "12,346")])
 def test_numbers_show_three_digits_that_matter(value: float | None, shown: str) -> None:
-    assert number(value) == shown
+    assert format_number(value) == shown
