@@ -16,7 +16,7 @@ export default [
       "no-var": "error",
       "object-shorthand": "error",
       "prefer-const": "error",
-      "no-undef": "off", // tsc knows better
+      "no-undef": "off", // tsc checks this
       "no-shadow": "error",
     },
   },

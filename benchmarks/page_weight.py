@@ -22,7 +22,7 @@ from chatsite.preparation import collect_static_files
 BAR_KB = 150.0
 STATIC_IMPORT = re.compile(r"""(?:^|[\s;])(?:import|export)\b[^;"']*?["'](\.[^"']+)["'];""", re.MULTILINE)
 DYNAMIC_IMPORT = re.compile(r"""\bimport\(["'](\.[^"']+)["']\)""")
-EAGER_IMPORTS = {"conversations/live-text.js": {"conversations/markdown.js"}}
+EAGER_IMPORTS = {"conversations/streaming-markdown.js": {"conversations/markdown.js"}}
 """Dynamic imports that always run after the page is loaded, by module; names without hashes."""
 
 

@@ -5,12 +5,12 @@ declare module "*/npm/markdown-it.mjs" {
   export { default } from "markdown-it";
 }
 
-/** Sets `DOMPurify`. */
+/** Sets the global `DOMPurify`. */
 declare module "*/npm/dompurify.mjs" {}
 
 declare module "*/npm/highlight.mjs" {
-  const highlighter: Highlighter;
-  export default highlighter;
+  const hljs: Highlighter;
+  export default hljs;
 }
 
 declare module "*.language.mjs" {
@@ -19,7 +19,7 @@ declare module "*.language.mjs" {
 }
 
 interface Language {
-  (highlighter: Highlighter): object;
+  (hljs: Highlighter): object;
 }
 
 interface Highlighter {

@@ -194,7 +194,7 @@ def test_going_back_leads_to_the_page_before(chat: Chat, page: Page) -> None:
 def test_going_on_before_the_page_has_come_to_life_leads_where_the_address_says(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_have_attribute("data-status", "complete")
-    script, held = re.compile(r"/main\.[^/]*js$"), list[Route]()
+    script, held = re.compile(r"/chat\.[^/]*js$"), list[Route]()
 
     def hold(route: Route) -> None:
         held.append(route)

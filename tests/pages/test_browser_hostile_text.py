@@ -54,7 +54,7 @@ DRAW_EVERY_BEGINNING = """async (inputs) => {
   const loaded = (name) => performance.getEntriesByType("resource").find((one) => one.name.includes(`/${name}.`))?.name;
   while (!loaded("markdown")) await new Promise((done) => setTimeout(done, 20));
   await import(loaded("markdown"));
-  const { LiveText } = await import(loaded("live-text"));
+  const { StreamingMarkdown } = await import(loaded("streaming-markdown"));
   const place = document.createElement("div");
   document.getElementById("transcript").append(place);
   let count = 0;
@@ -64,7 +64,7 @@ DRAW_EVERY_BEGINNING = """async (inputs) => {
       step.className = "step prose";
       step.textContent = source.slice(0, end);
       place.append(step);
-      new LiveText(step);
+      new StreamingMarkdown(step);
       await null;
       count += step.classList.contains("plain") ? 0 : 1;
       step.querySelectorAll("[id^=fn]").forEach((mark) => mark.removeAttribute("id"));

@@ -87,10 +87,10 @@ async () => {
   document.querySelector(".chat").prepend(view);
   for (let line = 0; line < 200; line += 1) view.firstElementChild.append(document.createElement("hr"), "line");
   const scroller = new Scroller(view, view.firstElementChild, document.createElement("button"));
-  scroller.toEnd();
+  scroller.scrollToEnd();
   const end = view.scrollTop;
   view.scrollTop = 10;
-  scroller.keepPlace(() => view.firstElementChild.append("more"));
+  scroller.preserveScroll(() => view.firstElementChild.append("more"));
   return [end, view.scrollTop];
 }
 """

@@ -14,10 +14,10 @@ from tests.rendering.safety import Page as Parsed
 CODE = "```python\n" + "".join(f"x_{n} = {n}  # line\n" for n in range(100))
 STREAM = """
 async ([source, size]) => {
-  const { LiveText } = await import("/static/conversations/live-text.js");
+  const { StreamingMarkdown } = await import("/static/conversations/streaming-markdown.js");
   await import("/static/conversations/markdown.js");
   const place = document.createElement("div");
-  const live = new LiveText(place);
+  const live = new StreamingMarkdown(place);
   await new Promise((resolve) => setTimeout(resolve));
   performance.now = () => 0;  // no piece waits to be drawn with the next
   for (let start = 0; start < source.length; start += size) {

@@ -1,13 +1,14 @@
-// Copying, also on a page without TLS, where browsers have no clipboard for scripts.
+// Copies text, also on pages without TLS, where browsers do not offer navigator.clipboard.
 
 /**
- * @param {string | Promise<string>} text what may still have to be fetched; browsers want to be asked at once
- * @returns {Promise<void>} rejects if the browser refuses, or there is no text
+ * Copies a text. Rejects if the browser refuses, or if the promise of the text does.
+ * @param {string | Promise<string>} text a promise is passed on to the browser, which wants the call right after the click
+ * @returns {Promise<void>}
  */
-export async function copy(text) {
+export async function copyText(text) {
   if (navigator.clipboard && "ClipboardItem" in window) {
-    const content = Promise.resolve(text).then((known) => new Blob([known], { type: "text/plain" }));
-    await navigator.clipboard.write([new ClipboardItem({ "text/plain": content })]);
+    const blob = Promise.resolve(text).then((resolved) => new Blob([resolved], { type: "text/plain" }));
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
     return;
   }
   copyBySelection(await text);
@@ -27,6 +28,6 @@ function copyBySelection(text) {
     focused.focus({ preventScroll: true });
   }
   if (!isCopied) {
-    throw new Error("The browser does not copy");
+    throw new Error("The browser refused to copy");
   }
 }

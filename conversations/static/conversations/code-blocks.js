@@ -1,21 +1,21 @@
-// Code blocks: coloured, copied, and with their long lines wrapped if one wants.
+// Code blocks: syntax highlighting, and buttons that copy the code and wrap long lines.
 
-import { copy } from "./clipboard.js";
-import { highlight } from "./highlighting.js";
-import { whenIdle } from "./idle.js";
-import { say } from "./strings.js";
+import { copyText } from "./clipboard.js";
+import { highlight } from "./highlight-worker.js";
+import { runWhenIdle } from "./idle-queue.js";
+import { translate } from "./strings.js";
 
 const CHUNK_LINES = 40;
-/** A growing block is coloured anew when so much of it has come: the whole is looked through each time. */
-const GROWTH = 1.15;
-const SHORT = 2_000;
-const COPIED_FOR = 2_000;
+/** A streaming block is highlighted after each change up to this length, then only after it has grown by a factor. */
+const MAX_EAGER_LENGTH = 2_000;
+const HIGHLIGHT_GROWTH = 1.15;
+const COPIED_SHOWN_MS = 2_000;
 
 /** @type {WeakMap<Element, CodeBlock>} */
 const blocks = new WeakMap();
 
-/** @param {HTMLElement} element `.code` @returns {CodeBlock} */
-export function codeBlockOf(element) {
+/** Returns the code block of an element, which is created at the first call. @param {HTMLElement} element `.code` @returns {CodeBlock} */
+export function codeBlockFor(element) {
   const block = blocks.get(element) ?? new CodeBlock(element);
   blocks.set(element, block);
   return block;
@@ -26,13 +26,11 @@ export function codeOf(element) {
   return blocks.get(element)?.text ?? element.querySelector("code")?.textContent ?? "";
 }
 
-/**
- * The code stands in chunks of lines, each a block of its own, so that what is appended or coloured in one leaves the
- * others as they are.
- */
+/** Shows the code in chunks of lines with an element each, so that a change in one chunk leaves the layout of the others as it is. */
 export class CodeBlock {
   text = "";
-  /** @type {{element: HTMLElement, text: string, lines: number, key: string}[]} */ #chunks = [];
+  /** `key` identifies the highlighting that is shown. @type {{element: HTMLElement, text: string, lines: number, key: string}[]} */
+  #chunks = [];
   #language;
   #highlightedLength = 0;
   #isHighlighting = false;
@@ -43,12 +41,12 @@ export class CodeBlock {
     this.element = element;
     this.code = /** @type {HTMLElement} */ (element.querySelector("code"));
     this.#language = (element.dataset.language ?? "").toLowerCase();
-    element.append(tools(this));
+    element.append(createTools(this));
     this.set(this.code.textContent ?? "");
     this.finish();
   }
 
-  /** @param {string} text the whole, which mostly begins as it stands */
+  /** Sets the full code, which usually continues what is shown. @param {string} text */
   set(text) {
     if (this.#chunks.length && text.startsWith(this.text)) {
       this.append(text.slice(this.text.length));
@@ -61,20 +59,20 @@ export class CodeBlock {
     this.append(text);
   }
 
-  /** @param {string} piece */
-  append(piece) {
-    this.text += piece;
-    for (const line of piece.match(/[^\n]*\n|[^\n]+/g) ?? []) {
+  /** @param {string} text */
+  append(text) {
+    this.text += text;
+    for (const line of text.match(/[^\n]*\n|[^\n]+/g) ?? []) {
       this.#appendLine(line);
     }
     this.#isFinished = false;
-    this.#colour();
+    this.#highlight();
   }
 
-  /** Nothing more will come, for now. */
+  /** Highlights all of the code, as no more is expected. */
   finish() {
     this.#isFinished = true;
-    this.#colour();
+    this.#highlight();
   }
 
   /** @param {string} line or a part of it */
@@ -89,7 +87,7 @@ export class CodeBlock {
     }
     chunk.text += line;
     chunk.lines += line.endsWith("\n") ? 1 : 0;
-    const shown = withoutEnd(line, chunk.lines);
+    const shown = trimFullChunk(line, chunk.lines);
     const last = chunk.element.lastChild;
     if (last instanceof Text) {
       last.appendData(shown);
@@ -98,8 +96,8 @@ export class CodeBlock {
     }
   }
 
-  #colour() {
-    const isDue = this.#isFinished || this.text.length < SHORT || this.text.length > this.#highlightedLength * GROWTH;
+  #highlight() {
+    const isDue = this.#isFinished || this.text.length < MAX_EAGER_LENGTH || this.text.length > this.#highlightedLength * HIGHLIGHT_GROWTH;
     if (!this.#language || this.#isHighlighting || !isDue || this.text.length === this.#highlightedLength) {
       return;
     }
@@ -107,73 +105,77 @@ export class CodeBlock {
     this.#isHighlighting = true;
     this.#highlightedLength = text.length;
     void highlight(text, this.#language, CHUNK_LINES).then((chunks) => {
-      whenIdle(chunks.map((runs, index) => () => this.#paint(index, runs)));
-      whenIdle([
+      runWhenIdle(chunks.map((spans, index) => () => this.#showHighlighted(index, spans)));
+      runWhenIdle([
         () => {
           this.#isHighlighting = false;
-          this.#colour();
+          this.#highlight();
         },
       ]);
     });
   }
 
-  /** @param {number} index of a chunk @param {string[]} runs a class and a text, and so on */
-  #paint(index, runs) {
+  /** @param {number} index of a chunk @param {string[]} spans alternating class names and texts */
+  #showHighlighted(index, spans) {
     const chunk = this.#chunks[index];
-    const key = runs.join("\0");
-    const coloured = runs.filter((_run, position) => position % 2).join("");
-    if (!chunk || chunk.key === key || !chunk.text.startsWith(coloured)) {
+    const key = spans.join("\0");
+    const highlighted = spans.filter((_span, position) => position % 2).join("");
+    if (!chunk || chunk.key === key || !chunk.text.startsWith(highlighted)) {
       return;
     }
     chunk.key = key;
-    const rest = chunk.text.slice(coloured.length);
+    const rest = chunk.text.slice(highlighted.length);
     const nodes = [];
-    for (let position = 0; position < runs.length; position += 2) {
-      const isLast = !rest && position === runs.length - 2;
-      nodes.push(run(runs[position], isLast ? withoutEnd(runs[position + 1], chunk.lines) : runs[position + 1]));
+    for (let position = 0; position < spans.length; position += 2) {
+      const isLast = !rest && position === spans.length - 2;
+      nodes.push(createSpan(spans[position], isLast ? trimFullChunk(spans[position + 1], chunk.lines) : spans[position + 1]));
     }
-    chunk.element.replaceChildren(...nodes, withoutEnd(rest, chunk.lines));
+    chunk.element.replaceChildren(...nodes, trimFullChunk(rest, chunk.lines));
   }
 }
 
-/** The last line of a full chunk ends with it: one more line end would be copied as an empty line. @param {string} text @param {number} lines */
-function withoutEnd(text, lines) {
+/**
+ * Drops the last line end of a full chunk, which would be copied as an empty line, since the chunk's element is a block.
+ * @param {string} text
+ * @param {number} lines of the chunk
+ */
+function trimFullChunk(text, lines) {
   return lines === CHUNK_LINES && text.endsWith("\n") ? text.slice(0, -1) : text;
 }
 
-/** @param {string} kind @param {string} text */
-function run(kind, text) {
-  if (!kind) {
+/** @param {string} className "" for plain text @param {string} text */
+function createSpan(className, text) {
+  if (!className) {
     return text;
   }
-  const element = document.createElement("span");
-  element.className = kind;
-  element.textContent = text;
-  return element;
+  const span = document.createElement("span");
+  span.className = className;
+  span.textContent = text;
+  return span;
 }
 
 /** @param {CodeBlock} block */
-function tools(block) {
-  const place = document.createElement("div");
-  place.className = "code-tools";
-  const wrap = button("wrap_code", () => wrap.setAttribute("aria-pressed", String(block.element.classList.toggle("wrapped"))));
-  wrap.setAttribute("aria-pressed", "false");
-  const copier = button("copy_code", async () => {
-    await copy(block.text).then(
-      () => (copier.textContent = say("code_copied")),
-      () => (copier.textContent = say("code_not_copied")),
+function createTools(block) {
+  const tools = document.createElement("div");
+  tools.className = "code-tools";
+  const wrapButton = createButton("wrap_code", () => wrapButton.setAttribute("aria-pressed", String(block.element.classList.toggle("wrapped"))));
+  wrapButton.setAttribute("aria-pressed", "false");
+  const copyButton = createButton("copy_code", async () => {
+    await copyText(block.text).then(
+      () => (copyButton.textContent = translate("code_copied")),
+      () => (copyButton.textContent = translate("code_not_copied")),
     );
-    setTimeout(() => (copier.textContent = say("copy_code")), COPIED_FOR);
+    setTimeout(() => (copyButton.textContent = translate("copy_code")), COPIED_SHOWN_MS);
   });
-  place.append(wrap, copier);
-  return place;
+  tools.append(wrapButton, copyButton);
+  return tools;
 }
 
-/** @param {string} name @param {() => void} press */
-function button(name, press) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = say(name);
-  made.addEventListener("click", press);
-  return made;
+/** @param {string} label a key of translate() @param {() => void} onClick */
+function createButton(label, onClick) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = translate(label);
+  button.addEventListener("click", onClick);
+  return button;
 }

@@ -1,38 +1,41 @@
-// Where one types. What was typed is kept until the server has acknowledged it.
+// The composer: the message box with its buttons. The draft is kept until the server has acknowledged the message.
 
-import { RequestRefused } from "./connection.js";
+import { RequestError } from "./connection.js";
+import { fitHeight, getElement } from "./dom.js";
 import { newRequestId } from "./drafts.js";
-import { element } from "./page.js";
+import { isComposing } from "./keyboard.js";
 
-/** @import { Drafts, Sending } from "./drafts.js" */
+/** @import { Drafts, PendingMessage } from "./drafts.js" */
 
-const SAVE_AFTER = 200;
-const IME_KEY = 229;
+const SAVE_DELAY_MS = 200;
 
 export class Composer {
   #isLive = false;
   #isSending = false;
   #saveTimer = 0;
-  /** @type {Sending | null} */ #request = null;
+  /** @type {PendingMessage | null} */ #pending = null;
 
   /**
    * @param {Drafts} drafts
    * @param {string | null} conversationId null for a new chat
-   * @param {{send: (sending: Sending) => Promise<void>, stop: () => Promise<void>}} actions
-   *   `send` settles when the server has the message, and rejects when it refuses it
+   * @param {{send: (message: PendingMessage) => Promise<void>, stop: () => Promise<void>}} actions
+   *   `send` resolves when the server has stored the message, and rejects when it refuses it
    */
   constructor(drafts, conversationId, actions) {
     this.drafts = drafts;
     this.conversationId = conversationId;
     this.actions = actions;
-    this.form = element("composer", HTMLFormElement);
-    this.field = element("composer-text", HTMLTextAreaElement);
-    this.sendButton = element("send", HTMLButtonElement);
-    this.stopButton = element("stop", HTMLButtonElement);
-    this.toolsToggle = element("tools-toggle", HTMLButtonElement);
-    this.#restore();
-    this.#listen();
-    this.#changed();
+    this.form = getElement("composer", HTMLFormElement);
+    this.field = getElement("composer-text", HTMLTextAreaElement);
+    this.sendButton = getElement("send", HTMLButtonElement);
+    this.stopButton = getElement("stop", HTMLButtonElement);
+    this.toolsToggle = getElement("tools-toggle", HTMLButtonElement);
+    const { text, request, tools = true } = drafts.load(conversationId);
+    this.toolsToggle.ariaPressed = String(tools);
+    this.#pending = request;
+    this.field.value ||= text;
+    this.#addListeners();
+    this.#update();
     if (matchMedia("(pointer: fine)").matches) {
       this.field.focus({ preventScroll: true });
     }
@@ -42,25 +45,25 @@ export class Composer {
     return this.#isSending;
   }
 
-  /** @param {boolean} isLive whether an answer is being made, which can be stopped, and before whose end nothing can be sent */
+  /** @param {boolean} isLive whether an answer is being generated: it can be stopped, and nothing can be sent until it ends */
   setLive(isLive) {
     this.#isLive = isLive;
     this.stopButton.disabled = false;
     this.form.classList.toggle("live", isLive);
-    this.#changed();
+    this.#update();
   }
 
-  /** The new chat has become a conversation. @param {string} conversationId */
-  began(conversationId) {
+  /** Moves the draft of a new chat to the conversation that it has become. @param {string} conversationId */
+  setConversation(conversationId) {
     this.drafts.save(this.conversationId, { text: "", request: null });
     this.conversationId = conversationId;
     this.#save();
   }
 
   /** Puts a text into the field and sends it. @param {string} text */
-  ask(text) {
+  submitText(text) {
     this.field.value = text;
-    this.#changed();
+    this.#update();
     void this.#submit();
   }
 
@@ -71,42 +74,31 @@ export class Composer {
     }
   }
 
-  get #mayUseTools() {
+  get #toolsEnabled() {
     return this.toolsToggle.ariaPressed === "true";
   }
 
-  #restore() {
-    const { text, request, tools = true } = this.drafts.load(this.conversationId);
-    this.toolsToggle.ariaPressed = String(tools);
-    this.#request = request;
-    this.field.value ||= text;
-  }
-
-  #listen() {
+  #addListeners() {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
     });
-    this.field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !isComposing(event)) {
+        event.preventDefault();
+        void this.#submit();
+      }
+    });
     this.field.addEventListener("input", () => {
-      this.#changed();
-      this.#saveTimer ||= setTimeout(() => this.#save(), SAVE_AFTER);
+      this.#update();
+      this.#saveTimer ||= setTimeout(() => this.#save(), SAVE_DELAY_MS);
     });
     this.stopButton.addEventListener("click", () => this.stop());
     this.toolsToggle.addEventListener("click", () => {
-      this.toolsToggle.ariaPressed = String(!this.#mayUseTools);
+      this.toolsToggle.ariaPressed = String(!this.#toolsEnabled);
       this.#save();
     });
     addEventListener("pagehide", () => this.#save());
-  }
-
-  /** @param {KeyboardEvent} event */
-  #pressed(event) {
-    const composes = event.isComposing || event.keyCode === IME_KEY;
-    if (event.key === "Enter" && !event.shiftKey && !composes) {
-      event.preventDefault();
-      void this.#submit();
-    }
   }
 
   async #submit() {
@@ -114,20 +106,23 @@ export class Composer {
     if (!text.trim() || this.#isSending || this.#isLive) {
       return;
     }
-    const tools = this.#mayUseTools;
-    const isSame = this.#request?.text === text && (this.#request.tools ?? true) === tools;
-    this.#request = isSame && this.#request ? this.#request : { id: newRequestId(), text, tools };
+    const tools = this.#toolsEnabled;
+    let message = this.#pending;
+    if (message?.text !== text || (message.tools ?? true) !== tools) {
+      message = { id: newRequestId(), text, tools };
+    }
+    this.#pending = message;
     this.#setSending(true);
     try {
-      await this.actions.send(this.#request);
+      await this.actions.send(message);
       this.field.value = this.field.value === text ? "" : this.field.value;
     } catch (error) {
-      if (!(error instanceof RequestRefused)) {
+      if (!(error instanceof RequestError)) {
         throw error;
       }
       this.field.focus();
     } finally {
-      this.#request = null;
+      this.#pending = null;
       this.#setSending(false);
     }
   }
@@ -136,21 +131,18 @@ export class Composer {
   #setSending(isSending) {
     this.#isSending = isSending;
     this.form.classList.toggle("sending", isSending);
-    this.#changed();
+    this.#update();
     this.#save();
   }
 
-  #changed() {
+  #update() {
     this.sendButton.disabled = this.#isSending || !this.field.value.trim();
-    if (!CSS.supports("field-sizing", "content")) {
-      this.field.style.blockSize = "auto";
-      this.field.style.blockSize = `${this.field.scrollHeight}px`;
-    }
+    fitHeight(this.field);
   }
 
   #save() {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = 0;
-    this.drafts.save(this.conversationId, { text: this.field.value, request: this.#request, tools: this.#mayUseTools });
+    this.drafts.save(this.conversationId, { text: this.field.value, request: this.#pending, tools: this.#toolsEnabled });
   }
 }

@@ -1,20 +1,24 @@
-// The WebSocket to the server: requests and their answers, notifications, and coming back after a loss.
+// The WebSocket connection to the server: requests and responses, notifications, and reconnecting.
 
-const FIRST_PAUSE = 250;
-const LONGEST_PAUSE = 15_000;
-const TOO_MANY_PAUSE = 30_000;
-const BAR_AFTER = 2_000;
-const ANSWER_WITHIN = 20_000;
-const QUIET_FOR = 15_000;
+const MIN_RETRY_DELAY_MS = 250;
+const MAX_RETRY_DELAY_MS = 15_000;
+const TOO_MANY_RETRY_DELAY_MS = 30_000;
+const OFFLINE_NOTICE_DELAY_MS = 2_000;
+const RESPONSE_TIMEOUT_MS = 20_000;
+const MAX_SILENCE_MS = 15_000;
 
-const NOT_SIGNED_IN = 4401;
-const TOO_MANY = 4429;
+const NOT_AUTHENTICATED = 4401;
+const TOO_MANY_CONNECTIONS = 4429;
+const ABNORMAL_CLOSURE = 1006;
 
-/** The connection went before the answer came: whether the request was carried out is unknown. */
-export class ConnectionLost extends Error {}
+/** The connection was lost before the response came: the server may have carried out the request or not. */
+export class ConnectionLostError extends Error {}
 
-/** The server's no. `code` is `data.code` of the protocol, or "" for a request that is wrong in itself; `errors` say what is wrong with which field. */
-export class RequestRefused extends Error {
+/**
+ * The server's error response. `code` is the protocol's `data.code`, or "" for an invalid request; `errors` has a message for
+ * each invalid field.
+ */
+export class RequestError extends Error {
   /** @param {{message: string, data?: {code?: string, retry_after?: number, errors?: Record<string, string>}}} error */
   constructor({ message, data }) {
     super(message);
@@ -25,34 +29,35 @@ export class RequestRefused extends Error {
 }
 
 /**
- * @typedef {object} Watcher
- * @property {() => void} opened each time that the server is there (again)
- * @property {(reason: "" | "offline" | "too_many") => void} unreachable it has been gone for a while, and why; "" when it is back
- * @property {() => void} signedOut the server does not know who this is any more; there will be no further try
+ * @typedef {object} ConnectionCallbacks
+ * @property {() => void} onOpen called each time the connection is established
+ * @property {(reason: "" | "offline" | "too_many") => void} onUnreachable called with the reason when the server has been out of
+ *   reach for a while, and with "" when it is back
+ * @property {() => void} onSignedOut called when the session has ended; the connection is not opened again
  */
 
 export class Connection {
   /** @type {WebSocket | null} */ #socket = null;
-  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void, timer: number}>} */ #waiting = new Map();
+  /** @type {Map<number, {resolve: (result: any) => void, reject: (error: Error) => void, timer: number}>} */ #pending = new Map();
   /** @type {Map<string, (params: any) => void>} */ #listeners = new Map();
-  /** @type {Array<() => void>} */ #untilOpen = [];
+  /** @type {Array<(value?: any) => void>} */ #openWaiters = [];
   #isOpen = false;
   #lastId = 0;
   #attempts = 0;
-  #heardAt = 0;
+  #lastFrameAt = 0;
   #retryTimer = 0;
-  #barTimer = 0;
+  #noticeTimer = 0;
 
-  /** @param {string} address @param {Watcher} watcher */
-  constructor(address, watcher) {
-    this.address = address;
-    this.watcher = watcher;
-    addEventListener("online", () => this.#wake());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#wake());
+  /** @param {string} url @param {ConnectionCallbacks} callbacks */
+  constructor(url, callbacks) {
+    this.url = url;
+    this.callbacks = callbacks;
+    addEventListener("online", () => this.#check());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#check());
   }
 
   /**
-   * Calls the listener with the params of every notification of this method.
+   * Sets the listener for a notification, which is called with its params.
    * @param {string} method
    * @param {(params: any) => void} listener
    */
@@ -62,15 +67,15 @@ export class Connection {
 
   open() {
     clearTimeout(this.#retryTimer);
-    this.#barTimer ||= setTimeout(() => this.watcher.unreachable("offline"), BAR_AFTER);
-    const socket = new WebSocket(this.address);
+    this.#scheduleNotice();
+    const socket = new WebSocket(this.url);
     this.#socket = socket;
-    socket.onmessage = (event) => this.#take(event.data);
-    socket.onclose = (event) => this.#lost(event.code);
+    socket.onmessage = (event) => this.#handleFrame(event.data);
+    socket.onclose = (event) => this.#handleClose(event.code);
   }
 
   /**
-   * Rejects with ConnectionLost or RequestRefused.
+   * Sends a request and resolves to its result. Rejects with ConnectionLostError or RequestError.
    * @param {string} method
    * @param {object} params
    * @returns {Promise<any>}
@@ -78,117 +83,118 @@ export class Connection {
   request(method, params) {
     const socket = this.#socket;
     if (!this.#isOpen || !socket) {
-      return Promise.reject(new ConnectionLost());
+      return Promise.reject(new ConnectionLostError());
     }
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#drop(socket), ANSWER_WITHIN);
-      this.#waiting.set(id, { resolve, reject, timer });
+      const timer = setTimeout(() => this.#abandon(socket), RESPONSE_TIMEOUT_MS);
+      this.#pending.set(id, { resolve, reject, timer });
       socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     });
   }
 
   /**
-   * Asks until there is an answer, over as many connections as it takes: for what may be asked twice (with a `request_id`).
-   * Rejects with RequestRefused.
+   * Sends a request, again on each new connection, until the server responds. It must be idempotent or have a `request_id`.
+   * Rejects with RequestError.
    * @param {string} method
    * @param {object} params
    * @returns {Promise<any>}
    */
-  async requestSurely(method, params) {
+  async requestWithRetries(method, params) {
     for (;;) {
-      await this.#opened();
+      if (!this.#isOpen) {
+        await new Promise((resolve) => this.#openWaiters.push(resolve));
+      }
       try {
         return await this.request(method, params);
       } catch (error) {
-        if (!(error instanceof ConnectionLost)) {
+        if (!(error instanceof ConnectionLostError)) {
           throw error;
         }
       }
     }
   }
 
-  /** @returns {Promise<void>} */
-  #opened() {
-    return this.#isOpen ? Promise.resolve() : new Promise((resolve) => this.#untilOpen.push(resolve));
-  }
-
   /** @param {string} frame */
-  #take(frame) {
-    this.#heardAt = Date.now();
+  #handleFrame(frame) {
+    this.#lastFrameAt = Date.now();
     const { id, method, params, result, error } = JSON.parse(frame);
     if (method === "hello") {
-      this.#greeted();
+      this.#handleHello();
     } else if (method) {
       this.#listeners.get(method)?.(params);
     } else {
-      this.#answered(id, result, error);
+      this.#handleResponse(id, result, error);
     }
   }
 
-  #greeted() {
+  #handleHello() {
     this.#isOpen = true;
     this.#attempts = 0;
-    clearTimeout(this.#barTimer);
-    this.#barTimer = 0;
-    this.watcher.unreachable("");
-    this.watcher.opened();
-    this.#untilOpen.splice(0).forEach((resolve) => resolve());
+    clearTimeout(this.#noticeTimer);
+    this.#noticeTimer = 0;
+    this.callbacks.onUnreachable("");
+    this.callbacks.onOpen();
+    this.#openWaiters.splice(0).forEach((resolve) => resolve());
   }
 
   /** @param {number} id @param {any} result @param {any} error */
-  #answered(id, result, error) {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    clearTimeout(waiting?.timer);
+  #handleResponse(id, result, error) {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    clearTimeout(pending?.timer);
     if (error) {
-      waiting?.reject(new RequestRefused(error));
+      pending?.reject(new RequestError(error));
     } else {
-      waiting?.resolve(result);
+      pending?.resolve(result);
     }
   }
 
   /** @param {number} code */
-  #lost(code) {
+  #handleClose(code) {
     this.#socket = null;
     this.#isOpen = false;
-    for (const { reject, timer } of this.#waiting.values()) {
+    for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new ConnectionLost());
+      reject(new ConnectionLostError());
     }
-    this.#waiting.clear();
-    if (code === NOT_SIGNED_IN) {
-      this.watcher.signedOut();
+    this.#pending.clear();
+    if (code === NOT_AUTHENTICATED) {
+      this.callbacks.onSignedOut();
       return;
     }
-    this.#barTimer ||= setTimeout(() => this.watcher.unreachable("offline"), BAR_AFTER);
-    if (code === TOO_MANY) {
-      this.watcher.unreachable("too_many");
+    this.#scheduleNotice();
+    if (code === TOO_MANY_CONNECTIONS) {
+      this.callbacks.onUnreachable("too_many");
     }
-    this.#retryTimer = setTimeout(() => this.open(), code === TOO_MANY ? TOO_MANY_PAUSE : this.#pause());
+    this.#retryTimer = setTimeout(() => this.open(), code === TOO_MANY_CONNECTIONS ? TOO_MANY_RETRY_DELAY_MS : this.#nextRetryDelay());
   }
 
-  /** Longer each time, and never the same for all pages at once. */
-  #pause() {
-    const longest = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#attempts++);
-    return longest * (0.5 + Math.random() / 2);
+  #scheduleNotice() {
+    this.#noticeTimer ||= setTimeout(() => this.callbacks.onUnreachable("offline"), OFFLINE_NOTICE_DELAY_MS);
   }
 
-  /** Gives up a connection that does not answer, without waiting for it to close. @param {WebSocket} socket */
-  #drop(socket) {
+  /** Backs off exponentially, with jitter so that not all pages reconnect at once. */
+  #nextRetryDelay() {
+    const delay = Math.min(MAX_RETRY_DELAY_MS, MIN_RETRY_DELAY_MS * 2 ** this.#attempts++);
+    return delay * (0.5 + Math.random() / 2);
+  }
+
+  /** Treats an unresponsive connection as closed, without waiting for its close event. @param {WebSocket} socket */
+  #abandon(socket) {
     if (socket === this.#socket) {
       socket.onmessage = socket.onclose = null;
       socket.close();
-      this.#lost(1006);
+      this.#handleClose(ABNORMAL_CLOSURE);
     }
   }
 
-  /** The page is looked at again, or the network is back: try at once, or make sure that the connection still stands. */
-  #wake() {
+  /** Reconnects at once, or sends a request that finds out whether a silent connection still works. */
+  #check() {
     if (!this.#socket) {
       this.#attempts = 0;
       this.open();
-    } else if (this.#isOpen && Date.now() - this.#heardAt > QUIET_FOR) {
+    } else if (this.#isOpen && Date.now() - this.#lastFrameAt > MAX_SILENCE_MS) {
       this.request("conversation.list", { limit: 1 }).catch(() => {});
     }
   }

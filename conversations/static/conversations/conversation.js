@@ -1,58 +1,64 @@
-// The conversation that the page shows: keeps it as the server tells it, and tells the server what the reader wants.
+// The conversation on the page: shows the server's notifications and sends the user's requests.
 
-import { Answer } from "./answer.js";
-import { ConnectionLost, RequestRefused } from "./connection.js";
-import { addresses, fetchFragment } from "./page.js";
+import { ConnectionLostError, RequestError } from "./connection.js";
+import { fetchFragment, urls } from "./dom.js";
+import { LiveAnswer } from "./live-answer.js";
 
 /** @import { Connection } from "./connection.js" */
-/** @import { ConversationObject, MessageObject, RunDone, RunError, RunStarted, Sent, Step } from "./wire.js" */
+/** @import { ConversationObject, MessageObject, RunDone, RunError, RunStarted, SendResult, Step } from "./protocol.js" */
 /** @import { Transcript } from "./transcript.js" */
 
-const NEWS_WITHIN = 1_500;
-/** News of a conversation may come before the question and the run that caused it: how long to wait for those. */
-const CAUSE_WITHIN = 250;
+/** How long the notifications that a request causes may take. */
+const NOTIFICATION_TIMEOUT_MS = 1_500;
+/** How long `message_added` and `run_started` may come after the `conversation_changed` that they explain. */
+const CHANGE_DELAY_MS = 250;
 
 /**
- * @typedef {object} Listener
- * @property {(id: string) => void} began the new chat has become a conversation
- * @property {(isLive: boolean) => void} liveChanged
- * @property {(answer: HTMLElement, outcome: RunDone | RunError) => void} ended a run has ended
- * @property {(answer: HTMLElement) => void} stored what the server has made of it is on the page
- * @property {() => void} gone there is no such conversation any more
+ * @typedef {object} ConversationCallbacks
+ * @property {(id: string) => void} onCreated called when the new chat has become a conversation
+ * @property {(isLive: boolean) => void} onLiveChange called when a run starts or ends
+ * @property {(answer: HTMLElement, outcome: RunDone | RunError) => void} onRunEnd
+ * @property {(answer: HTMLElement) => void} onStored called when the page shows the server's rendering of an answer that has ended
+ * @property {() => void} onNotFound called if the conversation does not exist any more
  */
 
+/** @typedef {(fragment: HTMLElement, liveAnswer: HTMLElement | null) => Promise<void> | void} ShowFragment shows the newest messages */
+
 export class Conversation {
-  /** @type {Answer | null} */ #answer = null;
+  /** @type {LiveAnswer | null} */ #answer = null;
   /** The last message of the active branch, as far as is known. @type {string | null} */ #leafId;
   /** @type {Promise<void> | null} */ #refreshing = null;
-  /** A run that has ended, and was asked to be told of. @type {string | null} */ #retoldRunId = null;
+  /** The run named in the last subscription, whose notifications the server repeats from the start. @type {string | null} */ #replayedRunId = null;
   #isStale = false;
-  #newsTimer = 0;
+  #changeTimer = 0;
 
   /**
    * @param {Connection} connection
    * @param {Transcript} transcript
-   * @param {Listener} listener
-   * @param {{id: string | null, runId: string | null}} shown what the server has rendered: null for a new chat; a live run
+   * @param {ConversationCallbacks} callbacks
+   * @param {{id: string | null, runId: string | null}} initial the ids of the conversation, null for a new chat, and of its live run
    */
-  constructor(connection, transcript, listener, { id, runId }) {
+  constructor(connection, transcript, callbacks, { id, runId }) {
     this.connection = connection;
     this.transcript = transcript;
-    this.listener = listener;
+    this.callbacks = callbacks;
     this.id = id;
     this.runId = runId;
     this.#leafId = transcript.leafId;
     connection.on("message_added", ({ message }) => this.#addQuestion(message));
-    connection.on("run_started", (run) => this.#startRun(run));
-    connection.on("process_step", (/** @type {Step} */ step) => this.#of(step)?.showStep(step));
-    connection.on("step_delta", (delta) => this.#of(delta)?.append(delta.id, delta.text));
-    connection.on("steps_reset", (reset) => this.#of(reset)?.reset(reset.index));
-    connection.on("done", (outcome) => this.#endRun(outcome));
-    connection.on("error", (outcome) => this.#endRun(outcome));
+    connection.on("run_started", (run) => this.#handleRunStarted(run));
+    connection.on("process_step", (/** @type {Step} */ step) => this.#answerOf(step)?.showStep(step));
+    connection.on("step_delta", (delta) => this.#answerOf(delta)?.append(delta.id, delta.text));
+    connection.on("steps_reset", (reset) => this.#answerOf(reset)?.removeStepsFrom(reset.index));
+    connection.on("done", (outcome) => this.#handleRunEnd(outcome));
+    connection.on("error", (outcome) => this.#handleRunEnd(outcome));
   }
 
-  /** Begins or goes on to follow the conversation: on every new connection. @param {string | null} runId a run to be told of if it has ended */
-  async follow(runId = this.runId) {
+  /**
+   * Subscribes to the conversation's notifications, once for each new connection.
+   * @param {string | null} runId a run whose notifications are wanted even if it has ended meanwhile
+   */
+  async subscribe(runId = this.runId) {
     if (!this.id) {
       return;
     }
@@ -62,99 +68,110 @@ export class Conversation {
         ...(runId && { run_id: runId }),
       });
       this.#leafId = conversation.leaf_message_id;
-      this.#retoldRunId = runId;
+      this.#replayedRunId = runId;
       if (run) {
-        this.#setRun(run.id);
+        this.#setRunId(run.id);
       }
       if (this.#isStale || this.#leafId !== this.transcript.leafId) {
         await this.refresh();
       }
     } catch (error) {
-      this.#judge(error);
+      if (error instanceof RequestError && error.code === "not_found") {
+        this.callbacks.onNotFound();
+      } else if (!(error instanceof ConnectionLostError || error instanceof RequestError)) {
+        throw error;
+      }
     }
   }
 
-  /** Begins the conversation before its first question. Rejects with RequestRefused. @param {object} settings @param {string} requestId */
+  /** Creates the conversation before its first message is sent. Rejects with RequestError. @param {object} settings @param {string} requestId */
   async create(settings, requestId) {
-    const { conversation } = await this.connection.requestSurely("conversation.create", { ...settings, request_id: requestId });
-    this.#begin(conversation.id);
+    const { conversation } = await this.connection.requestWithRetries("conversation.create", { ...settings, request_id: requestId });
+    this.#setId(conversation.id);
   }
 
   /**
-   * Asks something that is answered by a run: `message.send`, `message.edit` or `message.regenerate`. Returns once it is
-   * stored, over as many connections as that takes. Rejects with RequestRefused.
+   * Sends a request that starts a run: `message.send`, `message.edit` or `message.regenerate`. Resolves when the server has stored
+   * it, over as many connections as that takes. Rejects with RequestError.
    * @param {string} method
    * @param {object} params
-   * @param {string} requestId the same for every try
+   * @param {string} requestId the same for each attempt
    */
-  async ask(method, params, requestId) {
-    /** @type {Sent} */
-    const sent = await this.connection.requestSurely(method, { ...params, request_id: requestId });
+  async startRun(method, params, requestId) {
+    /** @type {SendResult} */
+    const result = await this.connection.requestWithRetries(method, { ...params, request_id: requestId });
     if (!this.id) {
-      this.#begin(sent.conversation_id);
+      this.#setId(result.conversation_id);
     }
-    setTimeout(() => this.#makeSureOf(sent), NEWS_WITHIN);
+    setTimeout(() => {
+      // The notifications may have gone to a connection that was lost before the response came.
+      if (!this.transcript.find(result.assistant_message_id)) {
+        void this.refresh();
+        void this.subscribe(result.run_id);
+      }
+    }, NOTIFICATION_TIMEOUT_MS);
   }
 
   /** @param {string} id */
-  #begin(id) {
+  #setId(id) {
     this.id = id;
-    this.listener.began(id);
+    this.callbacks.onCreated(id);
   }
 
   /**
-   * Shows the branch through another version of a message, here and in every other tab. Rejects with RequestRefused or ConnectionLost.
-   * @param {string} fromId the version that is shown
-   * @param {string} toId
+   * Makes the branch with another version of a message the active one, also in other tabs. Rejects with RequestError or
+   * ConnectionLostError.
+   * @param {string} shownId the version that the page shows
+   * @param {string} selectedId
    */
-  async select(fromId, toId) {
-    const { conversation } = await this.connection.request("message.select", { message_id: toId });
+  async selectVersion(shownId, selectedId) {
+    const { conversation } = await this.connection.request("message.select", { message_id: selectedId });
     this.#leafId = conversation.leaf_message_id;
     await this.#refreshing;
-    await this.refresh((fragment, live) => this.transcript.switchTo(fragment, live, fromId, toId));
+    await this.refresh((fragment, liveAnswer) => this.transcript.switchVersion(fragment, liveAnswer, shownId, selectedId));
   }
 
-  /** What the server tells of this conversation, in whichever tab it was changed. @param {ConversationObject} conversation */
-  changed({ leaf_message_id: leafId }) {
+  /** Handles a change of the conversation, which may have been made in another tab. @param {ConversationObject} conversation */
+  handleChange({ leaf_message_id: leafId }) {
     this.#leafId = leafId;
-    clearTimeout(this.#newsTimer);
-    this.#newsTimer = setTimeout(() => {
+    clearTimeout(this.#changeTimer);
+    this.#changeTimer = setTimeout(() => {
       if (!this.#refreshing && this.#leafId !== this.transcript.leafId) {
         void this.refresh();
       }
-    }, CAUSE_WITHIN);
+    }, CHANGE_DELAY_MS);
   }
 
-  /** @returns {Promise<void>} once the server knows */
-  async stop() {
+  /** Cancels the live run. @returns {Promise<void>} resolves when the server has acknowledged it */
+  async cancelRun() {
     if (this.runId) {
-      await this.connection.requestSurely("run.cancel", { run_id: this.runId });
+      await this.connection.requestWithRetries("run.cancel", { run_id: this.runId });
     }
   }
 
   /**
-   * Shows the newest messages as they are stored; a live answer stays as it is.
-   * @param {(fragment: HTMLElement, live: HTMLElement | null) => Promise<void> | void} show
+   * Fetches and shows the newest messages as the server has stored them; a live answer stays as it is.
+   * @param {ShowFragment} show
    * @returns {Promise<void>}
    */
-  refresh(show = (fragment, live) => this.transcript.load(fragment, live)) {
+  refresh(show = (fragment, liveAnswer) => this.transcript.update(fragment, liveAnswer)) {
     this.#refreshing ??= this.#load(show).finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
 
-  /** @param {(fragment: HTMLElement, live: HTMLElement | null) => Promise<void> | void} show */
+  /** @param {ShowFragment} show */
   async #load(show) {
     this.#isStale = true;
     const leafId = this.#leafId;
     try {
-      const fragment = await fetchFragment(addresses.messages(this.id ?? ""));
+      const fragment = await fetchFragment(urls.messages(this.id ?? ""));
       await show(fragment, this.#answer?.element ?? null);
       this.#isStale = false;
     } catch {
-      return; // It stays stale, which the next connection finds.
+      return; // It stays stale until the next connection.
     }
     if (this.#leafId !== leafId && this.#leafId !== this.transcript.leafId) {
-      await this.#load((newer, live) => this.transcript.load(newer, live));
+      await this.#load((fragment, liveAnswer) => this.transcript.update(fragment, liveAnswer));
     }
   }
 
@@ -165,79 +182,63 @@ export class Conversation {
     }
   }
 
-  /** A run that begins makes its branch the active one; one that is told again may be on another. @param {RunStarted} run */
-  #startRun({ conversation_id: conversationId, run_id: runId, message_id: messageId, user_message_id: questionId }) {
+  /** @param {RunStarted} run */
+  #handleRunStarted({ conversation_id: conversationId, run_id: runId, message_id: messageId, user_message_id: questionId }) {
     if (conversationId !== this.id) {
       return;
     }
-    if (runId !== this.runId && runId !== this.#retoldRunId) {
+    // A new run makes its branch the active one; one that is replayed may belong to another branch.
+    if (runId !== this.runId && runId !== this.#replayedRunId) {
       this.#leafId = messageId;
     }
     const isShown = this.#leafId === messageId;
     if (this.#answer?.runId !== runId) {
       const { transcript } = this;
-      const element = isShown ? transcript.answerTo(questionId, messageId) : transcript.newAnswer(questionId, messageId);
-      this.#answer = new Answer(runId, element);
+      const element = isShown ? transcript.findOrAddAnswer(questionId, messageId) : transcript.createAnswer(questionId, messageId);
+      this.#answer = new LiveAnswer(runId, element);
     }
-    this.#answer.retell();
-    this.#setRun(runId);
+    this.#answer.startReplay();
+    this.#setRunId(runId);
     if (isShown && !this.#answer.element.isConnected) {
       void this.refresh();
     }
   }
 
   /** @param {RunDone | RunError} outcome */
-  #endRun(outcome) {
-    const answer = this.#of(outcome);
+  #handleRunEnd(outcome) {
+    const answer = this.#answerOf(outcome);
     if (!answer) {
       return;
     }
     answer.end(outcome);
     this.#answer = null;
-    this.#setRun(null);
-    this.listener.ended(answer.element, outcome);
-    void this.#settle(outcome.message_id);
+    this.#setRunId(null);
+    this.callbacks.onRunEnd(answer.element, outcome);
+    void this.#showStored(outcome.message_id);
   }
 
-  /** Puts the server's rendering of a finished answer in its place. @param {string} messageId */
-  async #settle(messageId) {
+  /** Replaces an answer that has ended by the server's rendering. @param {string} messageId */
+  async #showStored(messageId) {
     try {
-      const fragment = await fetchFragment(addresses.message(this.id ?? "", messageId));
+      const fragment = await fetchFragment(urls.message(this.id ?? "", messageId));
       const rendered = fragment.firstElementChild;
       if (rendered instanceof HTMLElement && this.#answer?.element.dataset.message !== messageId) {
         this.transcript.replace(rendered);
-        this.listener.stored(rendered);
+        this.callbacks.onStored(rendered);
       }
     } catch {
       this.#isStale = true;
     }
   }
 
-  /** A repeated request gets its first result, but the news that it caused may have gone to a lost connection. @param {Sent} sent */
-  #makeSureOf(sent) {
-    if (!this.transcript.find(sent.assistant_message_id)) {
-      void this.refresh();
-      void this.follow(sent.run_id);
-    }
-  }
-
-  /** @param {{run_id: string}} params @returns {Answer | null} */
-  #of({ run_id: runId }) {
+  /** Returns the live answer if a notification belongs to its run. @param {{run_id: string}} params @returns {LiveAnswer | null} */
+  #answerOf({ run_id: runId }) {
     return this.#answer?.runId === runId ? this.#answer : null;
   }
 
   /** @param {string | null} runId */
-  #setRun(runId) {
+  #setRunId(runId) {
     this.runId = runId;
-    this.listener.liveChanged(runId !== null);
-  }
-
-  /** @param {unknown} error */
-  #judge(error) {
-    if (error instanceof RequestRefused && error.code === "not_found") {
-      this.listener.gone();
-    } else if (!(error instanceof ConnectionLost || error instanceof RequestRefused)) {
-      throw error;
-    }
+    this.callbacks.onLiveChange(runId !== null);
   }
 }

@@ -1,43 +1,48 @@
-// Times as the reader would say them. The server says the same in conversation_lists.py.
+// Dates and times in the user's language and time zone.
 
-import { timeZone } from "./page.js";
-import { say } from "./strings.js";
+import { translate } from "./strings.js";
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
+
 const { lang } = document.documentElement;
-const months = new Intl.DateTimeFormat(lang, { year: "numeric", month: "long", timeZone });
-const hours = new Intl.DateTimeFormat(lang, { hour: "numeric", minute: "2-digit", timeZone });
-const days = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", timeZone });
-const dates = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric", timeZone });
-const isoDates = new Intl.DateTimeFormat("en-CA", { timeZone });
+/** The time zone that the user has chosen; undefined stands for the browser's. */
+const timeZone = document.querySelector("meta[name='time-zone']")?.getAttribute("content") ?? undefined;
+const monthFormat = new Intl.DateTimeFormat(lang, { year: "numeric", month: "long", timeZone });
+const timeFormat = new Intl.DateTimeFormat(lang, { hour: "numeric", minute: "2-digit", timeZone });
+const dayFormat = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", timeZone });
+const dateFormat = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short", year: "numeric", timeZone });
+const isoDateFormat = new Intl.DateTimeFormat("en-CA", { timeZone });
 
-/** @param {number} time @returns {string} the heading under which it is listed */
-export function periodOf(time) {
-  const ago = daysAgo(time);
-  if (ago <= 0) {
-    return say("today");
+/**
+ * Returns the heading under which lists show a conversation, as conversation_lists.py does.
+ * @param {number} timestamp in milliseconds
+ * @returns {string}
+ */
+export function periodLabel(timestamp) {
+  const days = daysAgo(timestamp);
+  if (days <= 0) {
+    return translate("today");
   }
-  if (ago <= 7) {
-    return say(ago === 1 ? "yesterday" : "week");
+  if (days <= 7) {
+    return translate(days === 1 ? "yesterday" : "week");
   }
-  return months.format(time);
+  return monthFormat.format(timestamp);
 }
 
-/** @param {number} time @returns {string} as short as can be understood */
-export function shortMoment(time) {
-  if (daysAgo(time) <= 0) {
-    return hours.format(time);
+/**
+ * Returns the time of day for today, and otherwise the date, with the year unless it is the current year.
+ * @param {number} timestamp in milliseconds
+ * @returns {string}
+ */
+export function shortDate(timestamp) {
+  if (daysAgo(timestamp) <= 0) {
+    return timeFormat.format(timestamp);
   }
-  const isThisYear = isoDates.format(time).slice(0, 4) === isoDates.format(Date.now()).slice(0, 4);
-  return (isThisYear ? days : dates).format(time);
+  const isThisYear = isoDateFormat.format(timestamp).slice(0, 4) === isoDateFormat.format(Date.now()).slice(0, 4);
+  return (isThisYear ? dayFormat : dateFormat).format(timestamp);
 }
 
-/** @param {number} time */
-function daysAgo(time) {
-  return (day(Date.now()) - day(time)) / DAY;
-}
-
-/** @param {number} time @returns {number} its day in the reader's zone, which grows by DAY from one to the next */
-function day(time) {
-  return Date.parse(isoDates.format(time));
+/** @param {number} timestamp @returns {number} calendar days between then and now */
+function daysAgo(timestamp) {
+  return (Date.parse(isoDateFormat.format(Date.now())) - Date.parse(isoDateFormat.format(timestamp))) / DAY_MS;
 }

@@ -1,8 +1,8 @@
-// Dialogs: the browser's own, closed with Esc, by their buttons, and by a click beside them. Focus returns to where it was.
+// Modal dialogs: `<dialog class="dialog">` elements, which close with Esc, by their buttons, and by a click on the backdrop.
 
-import { part } from "./page.js";
+import { getPart } from "./dom.js";
 
-/** Opens a `<dialog class="dialog">`. @param {HTMLDialogElement} dialog */
+/** @param {HTMLDialogElement} dialog */
 export function openDialog(dialog) {
   if (!dialog.open) {
     dialog.returnValue = "";
@@ -11,26 +11,26 @@ export function openDialog(dialog) {
 }
 
 /**
- * Asks; the button that says yes has the value "yes".
+ * Opens a confirmation dialog.
  * @param {HTMLDialogElement} dialog
- * @returns {Promise<boolean>} once it is closed
+ * @returns {Promise<boolean>} resolves when the dialog is closed, to whether this was by the button with the value "yes"
  */
-export function confirmed(dialog) {
+export function confirmInDialog(dialog) {
   openDialog(dialog);
   return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
 }
 
 /**
- * Dialogs close where one clicks beside them and by `data-close` in them, and open by `data-dialog="id"`; a form with
- * `data-confirm="id"` is only sent once that dialog was told yes, which shows its `data-subject`.
+ * Handles attributes of the page's elements: `data-dialog="id"` opens a dialog, `data-close` closes the surrounding dialog, and a form
+ * with `data-confirm="id"` is submitted only after confirmation in that dialog, which shows the form's `data-subject`.
  */
-export function makeDialogs() {
-  document.addEventListener("submit", (event) => void askFirst(event));
+export function initDialogs() {
+  document.addEventListener("submit", (event) => void confirmSubmit(event));
   /** @type {EventTarget | null} */ let pressed = null;
   document.addEventListener("pointerdown", (event) => (pressed = event.target));
   document.addEventListener("click", (event) => {
     const { target } = event;
-    if (target instanceof HTMLDialogElement && target.open && target === pressed && isBeside(target, event)) {
+    if (target instanceof HTMLDialogElement && target.open && target === pressed && isOnBackdrop(target, event)) {
       target.close();
     }
     const closer = target instanceof Element ? target.closest("[data-close]") : null;
@@ -49,20 +49,20 @@ export function makeDialogs() {
 }
 
 /** @param {SubmitEvent} event */
-async function askFirst(event) {
+async function confirmSubmit(event) {
   const form = /** @type {HTMLFormElement} */ (event.target);
   const dialog = document.getElementById(form.dataset.confirm ?? "");
   if (dialog instanceof HTMLDialogElement) {
     event.preventDefault();
-    part(dialog, "subject").textContent = form.dataset.subject ?? "";
-    if (await confirmed(dialog)) {
+    getPart(dialog, "subject").textContent = form.dataset.subject ?? "";
+    if (await confirmInDialog(dialog)) {
       form.submit();
     }
   }
 }
 
 /** @param {HTMLDialogElement} dialog @param {MouseEvent} event @returns {boolean} */
-function isBeside(dialog, { clientX: x, clientY: y }) {
+function isOnBackdrop(dialog, { clientX: x, clientY: y }) {
   const box = dialog.getBoundingClientRect();
   return x < box.left || x > box.right || y < box.top || y > box.bottom;
 }

@@ -1,13 +1,13 @@
-// What was typed and not sent yet, kept in the browser, one for each conversation.
+// Unsent texts, kept in localStorage by user and conversation.
 
 /**
  * @typedef {object} Draft
  * @property {string} text
- * @property {Sending | null} request what was sent and not acknowledged yet: sent again, it has the same id
- * @property {boolean} [tools] whether the model may use its tools for it; it may if nothing is said
+ * @property {PendingMessage | null} request what was sent but not acknowledged yet; it is sent again with the same id
+ * @property {boolean} [tools] whether the model may use tools; true if absent
  *
- * @typedef {object} Sending
- * @property {string} id
+ * @typedef {object} PendingMessage
+ * @property {string} id the `request_id`
  * @property {string} text
  * @property {boolean} [tools]
  */
@@ -18,30 +18,30 @@
 const EMPTY = { text: "", request: null };
 
 export class Drafts {
-  /** @param {string} user whose they are; several people may use one browser */
+  /** @param {string} user the user's id: several people may share a browser */
   constructor(user) {
     this.user = user;
   }
 
-  /** @param {string | null} conversationId null for the new chat @returns {Draft} */
-  load(conversationId) {
+  /** @param {string | null} id of a conversation or an edited message; null for a new chat @returns {Draft} */
+  load(id) {
     try {
-      return { ...EMPTY, ...JSON.parse(localStorage.getItem(this.#key(conversationId)) ?? "{}") };
+      return { ...EMPTY, ...JSON.parse(localStorage.getItem(this.#key(id)) ?? "{}") };
     } catch {
       return EMPTY;
     }
   }
 
-  /** @param {string | null} conversationId @param {Draft} draft */
-  save(conversationId, draft) {
+  /** @param {string | null} id as for load() @param {Draft} draft deleted if it is empty */
+  save(id, draft) {
     try {
       if (draft.text || draft.request || draft.tools === false) {
-        localStorage.setItem(this.#key(conversationId), JSON.stringify(draft));
+        localStorage.setItem(this.#key(id), JSON.stringify(draft));
       } else {
-        localStorage.removeItem(this.#key(conversationId));
+        localStorage.removeItem(this.#key(id));
       }
     } catch {
-      // The browser keeps nothing, or no more: the draft lasts as long as the page.
+      // localStorage is disabled or full: the draft lasts as long as the page.
     }
   }
 
@@ -59,17 +59,17 @@ export class Drafts {
     try {
       localStorage.setItem(this.#key("settings"), JSON.stringify(settings));
     } catch {
-      // As above.
+      // As in save().
     }
   }
 
-  /** @param {string | null} conversationId */
-  #key(conversationId) {
-    return `draft:${this.user}:${conversationId ?? "new"}`;
+  /** @param {string | null} id */
+  #key(id) {
+    return `draft:${this.user}:${id ?? "new"}`;
   }
 }
 
-/** @returns {string} an id that nobody else makes. (crypto.randomUUID is missing from pages without TLS.) */
+/** @returns {string} a random id; crypto.randomUUID() does not exist on pages without TLS */
 export function newRequestId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

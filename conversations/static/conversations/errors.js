@@ -1,18 +1,18 @@
-// The server's no, as a sentence for the reader.
+// Error messages for requests that the server refused.
 
-import { duration, say } from "./strings.js";
+import { formatDuration, translate } from "./strings.js";
 
-/** @import { RequestRefused } from "./connection.js" */
+/** @import { RequestError } from "./connection.js" */
 
 const TOO_LONG = /at most \d+ characters/;
 
-/** @param {RequestRefused} refusal @returns {string} */
-export function sentenceOf({ code, errors, message, retryAfter }) {
+/** @param {RequestError} error @returns {string} */
+export function errorMessage({ code, errors, message, retryAfter }) {
   if (Object.values(errors).some((error) => TOO_LONG.test(error))) {
-    return say("too_large");
+    return translate("too_large");
   }
   if (code === "rate_limited" || code === "quota_exceeded") {
-    return say("wait", { duration: duration(retryAfter ?? 1) });
+    return translate("wait", { duration: formatDuration(retryAfter ?? 1) });
   }
-  return say(code) || say("refused", { reason: message });
+  return translate(code) || translate("refused", { reason: message });
 }

@@ -1,85 +1,87 @@
-// TeX formulas in Markdown, kept as they are written: $..$, $$..$$, \(..\) and \[..\]. The server's are the same (formulas.py).
+// A markdown-it plugin for TeX formulas, $..$, $$..$$, \(..\) and \[..\], whose source is kept. formulas.py does the same on the server.
 
 /** @import { MarkdownIt, StateBlock, StateInline } from "markdown-it" */
 
 /** @type {Record<string, string>} */
-const BLOCK_MARKS = { $$: "$$", "\\[": "\\]" };
-const INLINE =
+const BLOCK_DELIMITERS = { $$: "$$", "\\[": "\\]" };
+const INLINE_FORMULA =
   /\$\$(?:[^\\$]|\\.)+\$\$|(?<![0-9A-Za-z$])\$(?![\s$])(?:[^\\$]|\\.)+(?<!\s)\$(?![0-9A-Za-z$])|\\\((?:[^\\]|\\[^()])+\\\)|\\\[(?:[^\\]|\\[^[\]])+\\\]/sy;
-const INTERRUPTED = ["paragraph", "reference", "blockquote", "list"];
+/** The blocks that a formula may follow without an empty line. */
+const INTERRUPTED_BLOCKS = ["paragraph", "reference", "blockquote", "list"];
 
-/** @param {MarkdownIt} parser */
-export function formulas(parser) {
-  const { escapeHtml } = parser.utils;
-  parser.inline.ruler.before("escape", "math_inline", inlineFormula);
-  parser.block.ruler.before("fence", "math_block", formulaBlock, { alt: INTERRUPTED });
-  parser.renderer.rules.math_inline = (tokens, index) => `<span class="math">${escapeHtml(tokens[index].content)}</span>`;
-  parser.renderer.rules.math_block = (tokens, index) => `<div class="math">${escapeHtml(tokens[index].content)}</div>\n`;
+/** @param {MarkdownIt} markdownIt */
+export function formulaPlugin(markdownIt) {
+  const { escapeHtml } = markdownIt.utils;
+  markdownIt.inline.ruler.before("escape", "math_inline", parseInlineFormula);
+  markdownIt.block.ruler.before("fence", "math_block", parseBlockFormula, { alt: INTERRUPTED_BLOCKS });
+  markdownIt.renderer.rules.math_inline = (tokens, index) => `<span class="math">${escapeHtml(tokens[index].content)}</span>`;
+  markdownIt.renderer.rules.math_block = (tokens, index) => `<div class="math">${escapeHtml(tokens[index].content)}</div>\n`;
 }
 
 /** @param {StateInline} state @param {boolean} silent */
-function inlineFormula(state, silent) {
-  const mark = state.src[state.pos];
-  if (mark !== "$" && mark !== "\\") {
+function parseInlineFormula(state, silent) {
+  const first = state.src[state.pos];
+  if (first !== "$" && first !== "\\") {
     return false;
   }
-  INLINE.lastIndex = state.pos;
-  const found = INLINE.exec(state.src.slice(0, state.posMax));
-  if (!found) {
+  INLINE_FORMULA.lastIndex = state.pos;
+  const match = INLINE_FORMULA.exec(state.src.slice(0, state.posMax));
+  if (!match) {
     return false;
   }
   if (!silent) {
-    state.push("math_inline", "span", 0).content = found[0];
+    state.push("math_inline", "span", 0).content = match[0];
   }
-  state.pos += found[0].length;
+  state.pos += match[0].length;
   return true;
 }
 
-/** @param {StateBlock} state @param {number} start @param {number} end @param {boolean} silent */
-function formulaBlock(state, start, end, silent) {
-  const opening = textOfLine(state, start).slice(0, 2);
-  if (!(opening in BLOCK_MARKS) || state.sCount[start] - state.blkIndent >= 4) {
+/** @param {StateBlock} state @param {number} startLine @param {number} endLine @param {boolean} silent */
+function parseBlockFormula(state, startLine, endLine, silent) {
+  const opening = lineText(state, startLine).slice(0, 2);
+  if (!(opening in BLOCK_DELIMITERS) || state.sCount[startLine] - state.blkIndent >= 4) {
     return false;
   }
-  const after = lineAfterFormula(state, start, end, opening);
-  if (after === null) {
+  const nextLine = findFormulaEnd(state, startLine, endLine, opening);
+  if (nextLine === null) {
     return false;
   }
   if (!silent) {
     const token = state.push("math_block", "div", 0);
-    token.content = state.getLines(start, after, state.blkIndent, false).trim();
-    token.map = [start, after];
-    state.line = after;
+    token.content = state.getLines(startLine, nextLine, state.blkIndent, false).trim();
+    token.map = [startLine, nextLine];
+    state.line = nextLine;
   }
   return true;
 }
 
 /**
- * Null if the formula is not closed, is closed within a line, or another begins in it.
+ * Returns the line after a formula. Returns null if the formula is empty or not closed, if text follows its closing delimiter, or if
+ * another formula is opened in it.
  * @param {StateBlock} state
- * @param {number} start
- * @param {number} end
- * @param {string} opening
+ * @param {number} startLine
+ * @param {number} endLine
+ * @param {string} opening delimiter
  */
-function lineAfterFormula(state, start, end, opening) {
-  const closing = BLOCK_MARKS[opening];
-  let text = textOfLine(state, start).trimEnd().slice(opening.length);
-  let line = start;
+function findFormulaEnd(state, startLine, endLine, opening) {
+  const closing = BLOCK_DELIMITERS[opening];
+  let text = lineText(state, startLine).trimEnd().slice(opening.length);
+  let line = startLine;
   while (!text.includes(closing)) {
     line += 1;
-    if (line >= end || state.isEmpty(line) || state.sCount[line] < state.blkIndent) {
+    if (line >= endLine || state.isEmpty(line) || state.sCount[line] < state.blkIndent) {
       return null;
     }
-    text = textOfLine(state, line).trimEnd();
+    text = lineText(state, line).trimEnd();
     if (opening !== closing && text.includes(opening)) {
       return null;
     }
   }
-  const isEmpty = line === start && text === closing;
+  const isEmpty = line === startLine && text === closing;
   return isEmpty || text.indexOf(closing) + closing.length < text.length ? null : line + 1;
 }
 
 /** @param {StateBlock} state @param {number} line */
-function textOfLine(state, line) {
+function lineText(state, line) {
   return state.src.slice(state.bMarks[line] + state.tShift[line], state.eMarks[line]);
 }

@@ -1,59 +1,58 @@
-// Texts that a page shows only the beginning of: fetched whole, and drawn so that the page stays light.
+// Shows all of a long text of which the page contains only the beginning.
 
 /** @import { Connection } from "./connection.js" */
 
-const BLOCK_LENGTH = 4_000;
-const LONGEST_LINE = 20_000;
-const BLOCKS_AT_ONCE = 20;
+const MIN_BLOCK_LENGTH = 4_000;
+const MAX_BLOCK_LENGTH = 20_000;
+const BLOCKS_PER_FRAME = 20;
 
 /**
- * A step's text from its beginning to its end, in as many pieces as it takes. Rejects as Connection.request does.
+ * Fetches all of a step's text, in as many requests as it takes. Rejects with ConnectionLostError or RequestError.
  * @param {Connection} connection
  * @param {string} messageId
  * @param {string} stepId
  * @returns {Promise<string>}
  */
-export async function fetchWhole(connection, messageId, stepId) {
+export async function fetchFullText(connection, messageId, stepId) {
   const pieces = [];
   /** @type {number | null} */
   let offset = 0;
   while (offset !== null) {
-    const part = await connection.request("step.get", { message_id: messageId, id: stepId, offset });
-    pieces.push(part.text);
-    offset = part.next_offset;
+    const response = await connection.request("step.get", { message_id: messageId, id: stepId, offset });
+    pieces.push(response.text);
+    offset = response.next_offset;
   }
   return pieces.join("");
 }
 
 /**
- * Puts a long text into an element, some of it at a time, in blocks of whole lines of which the browser lays out those in view.
- * @param {HTMLElement} place
+ * Replaces an element's content by a long text, some of it per frame. The text is divided into blocks of lines, of which the
+ * browser lays out only those in view.
+ * @param {HTMLElement} element
  * @param {string} text
  */
-export async function drawWhole(place, text) {
-  const blocks = [...blocksOf(text)];
-  place.replaceChildren();
+export async function showFullText(element, text) {
+  const blocks = [...splitIntoBlocks(text)];
+  element.replaceChildren();
   while (blocks.length) {
-    place.append(...blocks.splice(0, BLOCKS_AT_ONCE).map(block));
+    const elements = blocks.splice(0, BLOCKS_PER_FRAME).map((block) => {
+      const blockElement = document.createElement("div");
+      blockElement.className = "block";
+      blockElement.textContent = block;
+      return blockElement;
+    });
+    element.append(...elements);
     await new Promise(requestAnimationFrame);
   }
 }
 
-/** @param {string} text @returns {Generator<string>} */
-function* blocksOf(text) {
+/** Ends blocks at line ends, except within very long lines. @param {string} text @returns {Generator<string>} */
+function* splitIntoBlocks(text) {
   let start = 0;
   while (start < text.length) {
-    const line = text.indexOf("\n", start + BLOCK_LENGTH);
-    const end = Math.min(line < 0 ? text.length : line + 1, start + LONGEST_LINE);
+    const lineEnd = text.indexOf("\n", start + MIN_BLOCK_LENGTH);
+    const end = Math.min(lineEnd < 0 ? text.length : lineEnd + 1, start + MAX_BLOCK_LENGTH);
     yield text.slice(start, end);
     start = end;
   }
-}
-
-/** @param {string} text */
-function block(text) {
-  const made = document.createElement("div");
-  made.className = "block";
-  made.textContent = text;
-  return made;
 }

@@ -1,26 +1,25 @@
-// The head of the chat: the title, which one edits in its place, the model, and the tokens of the conversation.
+// The header of the chat: the title, which can be edited in place, the model button and the conversation's token count.
 
-import { element } from "./page.js";
-import { number, say, sayCount } from "./strings.js";
+import { getElement } from "./dom.js";
+import { isComposing } from "./keyboard.js";
+import { formatNumber, translate, translatePlural } from "./strings.js";
 
 /** @import { ModelMenu } from "./model-menu.js" */
-
-const IME_KEY = 229;
 
 export class Title {
   #title;
 
   /**
-   * @param {(title: string) => Promise<void>} rename rejects if the server does not take it
-   * @param {(error: unknown) => void} complain says so
+   * @param {(title: string) => Promise<void>} rename rejects if the server does not store the title
+   * @param {(error: unknown) => void} showError
    */
-  constructor(rename, complain) {
+  constructor(rename, showError) {
     this.rename = rename;
-    this.complain = complain;
-    this.heading = element("chat-title", HTMLElement);
-    this.button = element("rename", HTMLButtonElement);
-    this.form = element("title-form", HTMLFormElement);
-    this.field = element("title-field", HTMLInputElement);
+    this.showError = showError;
+    this.heading = getElement("chat-title", HTMLElement);
+    this.button = getElement("rename", HTMLButtonElement);
+    this.form = getElement("title-form", HTMLFormElement);
+    this.field = getElement("title-field", HTMLInputElement);
     this.#title = this.heading.dataset.title ?? "";
     this.button.addEventListener("click", () => this.#edit());
     this.heading.addEventListener("dblclick", () => this.button.hidden || this.#edit());
@@ -28,7 +27,14 @@ export class Title {
       event.preventDefault();
       void this.#save();
     });
-    this.field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !isComposing(event)) {
+        event.preventDefault();
+        event.stopPropagation();
+        this.#setEditing(false);
+        this.button.focus();
+      }
+    });
     this.field.addEventListener("blur", () => void this.#save());
   }
 
@@ -36,7 +42,7 @@ export class Title {
   show(title) {
     this.#title = title;
     this.button.hidden = false;
-    this.heading.textContent = title || say("untitled");
+    this.heading.textContent = title || translate("untitled");
     document.title = `${this.heading.textContent} · chatsite`;
   }
 
@@ -45,16 +51,6 @@ export class Title {
     this.#setEditing(true);
     this.field.select();
     this.field.focus();
-  }
-
-  /** @param {KeyboardEvent} event */
-  #pressed(event) {
-    if (event.key === "Escape" && !event.isComposing && event.keyCode !== IME_KEY) {
-      event.preventDefault();
-      event.stopPropagation();
-      this.#setEditing(false);
-      this.button.focus();
-    }
   }
 
   async #save() {
@@ -73,7 +69,7 @@ export class Title {
         this.button.focus();
       }
     } catch (error) {
-      this.complain(error);
+      this.showError(error);
       this.field.focus();
     }
   }
@@ -86,31 +82,29 @@ export class Title {
   }
 }
 
-/** The button that says which model answers, and opens the menu of them. */
+/** The button that shows which model answers and opens the menu of models. */
 export class ModelButton {
   #model = "";
 
-  /** @param {ModelMenu} menu @param {(model: string) => void} choose */
-  constructor(menu, choose) {
+  /** @param {ModelMenu} menu @param {(model: string) => void} onChoose */
+  constructor(menu, onChoose) {
     this.menu = menu;
-    this.button = element("model-button", HTMLButtonElement);
-    menu.opensFrom(this.button, () => this.#model, choose);
+    menu.bindButton(getElement("model-button", HTMLButtonElement), () => this.#model, onChoose);
   }
 
-  /** @param {string | null} model null for the reader's default */
+  /** @param {string | null} model null for the user's default model */
   show(model) {
-    this.#model = this.menu.known(model);
-    const { label } = this.menu.model(this.#model);
-    element("model-label", HTMLElement).textContent = label;
+    this.#model = this.menu.nameOrDefault(model);
+    getElement("model-label", HTMLElement).textContent = this.menu.model(this.#model).label;
   }
 }
 
-/** The tokens that the conversation has taken so far. */
+/** The number of tokens that the conversation has used. */
 export class TokenCount {
   constructor() {
-    this.place = element("conversation-tokens", HTMLElement);
-    this.prompt = Number(this.place.dataset.prompt);
-    this.completion = Number(this.place.dataset.completion);
+    this.element = getElement("conversation-tokens", HTMLElement);
+    this.prompt = Number(this.element.dataset.prompt);
+    this.completion = Number(this.element.dataset.completion);
     this.#show();
   }
 
@@ -122,9 +116,9 @@ export class TokenCount {
   }
 
   #show() {
-    const n = this.prompt + this.completion;
-    this.place.hidden = n === 0;
-    this.place.textContent = sayCount("tokens", n);
-    this.place.title = say("tokens_in_and_out", { prompt: number(this.prompt), completion: number(this.completion) });
+    const total = this.prompt + this.completion;
+    this.element.hidden = total === 0;
+    this.element.textContent = translatePlural("tokens", total);
+    this.element.title = translate("tokens_in_and_out", { prompt: formatNumber(this.prompt), completion: formatNumber(this.completion) });
   }
 }

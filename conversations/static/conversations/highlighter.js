@@ -1,67 +1,63 @@
-// Colours code with highlight.js. It works on text alone, so it can do so outside of the page.
+// Highlights code with highlight.js. Works on strings only, so that it can run in a worker.
 
-import highlighter from "../npm/highlight.mjs";
-import { learn } from "./languages.js";
+import hljs from "../npm/highlight.mjs";
+import { loadLanguage } from "./highlight-languages.js";
 
-const PART = /<span class="([^"]*)">|(<\/span>)|([^<]+)/g;
+const HTML_TOKEN = /<span class="([^"]*)">|(<\/span>)|([^<]+)/g;
 /** @type {Record<string, string>} */
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'" };
 
 /**
+ * Highlights code and divides the result into chunks of lines.
  * @param {string} text
- * @param {string} called the language, as a person or a model calls it
- * @param {number} lines of each chunk
- * @returns {Promise<string[][]>} for each chunk a class (or nothing) and a text, and so on; no chunks for an unknown language
+ * @param {string} language a name or an alias of it
+ * @param {number} chunkLines the number of lines per chunk
+ * @returns {Promise<string[][]>} by chunk, alternating class names ("" for none) and texts; empty for an unknown language
  */
-export async function colour(text, called, lines) {
-  const language = await learn(highlighter, called);
-  if (!language) {
+export async function highlightChunks(text, language, chunkLines) {
+  const name = await loadLanguage(hljs, language);
+  if (!name) {
     return [];
   }
-  return cut(runsOf(highlighter.highlight(text, { language, ignoreIllegals: true }).value), lines);
-}
-
-/**
- * Of elements within elements the innermost counts.
- * @param {string} html
- * @returns {Generator<[string, string], void, undefined>}
- */
-function* runsOf(html) {
-  const open = [""];
-  for (const [, kind, end, text] of html.matchAll(PART)) {
-    if (end) {
-      open.pop();
-    } else if (kind !== undefined) {
-      open.push(kind.startsWith("hljs-") ? kind : open[open.length - 1]);
-    } else {
-      yield [open[open.length - 1], text.replace(/&(?:amp|lt|gt|quot|#x27);/g, (entity) => ENTITIES[entity])];
-    }
-  }
-}
-
-/** @param {Iterable<[string, string]>} runs @param {number} lines */
-function cut(runs, lines) {
   /** @type {string[][]} */
   const chunks = [[]];
-  let count = 0;
-  for (const [kind, text] of runs) {
-    for (const part of text.split(/(?<=\n)/)) {
-      if (count === lines) {
+  let lines = 0;
+  for (const [className, span] of parseSpans(hljs.highlight(text, { language: name, ignoreIllegals: true }).value)) {
+    for (const part of span.split(/(?<=\n)/)) {
+      if (lines === chunkLines) {
         chunks.push([]);
-        count = 0;
+        lines = 0;
       }
-      add(chunks[chunks.length - 1], kind, part);
-      count += part.endsWith("\n") ? 1 : 0;
+      addSpan(chunks[chunks.length - 1], className, part);
+      lines += part.endsWith("\n") ? 1 : 0;
     }
   }
   return chunks;
 }
 
-/** @param {string[]} chunk @param {string} kind @param {string} text */
-function add(chunk, kind, text) {
-  if (chunk.length && chunk[chunk.length - 2] === kind) {
+/**
+ * Parses the HTML of highlight.js. Of nested elements the innermost class counts.
+ * @param {string} html
+ * @returns {Generator<[className: string, text: string], void, undefined>}
+ */
+function* parseSpans(html) {
+  const classNames = [""];
+  for (const [, className, end, text] of html.matchAll(HTML_TOKEN)) {
+    if (end) {
+      classNames.pop();
+    } else if (className !== undefined) {
+      classNames.push(className.startsWith("hljs-") ? className : classNames[classNames.length - 1]);
+    } else {
+      yield [classNames[classNames.length - 1], text.replace(/&(?:amp|lt|gt|quot|#x27);/g, (entity) => ENTITIES[entity])];
+    }
+  }
+}
+
+/** Adds a span to a chunk, or extends the last one of the same class. @param {string[]} chunk @param {string} className @param {string} text */
+function addSpan(chunk, className, text) {
+  if (chunk.length && chunk[chunk.length - 2] === className) {
     chunk[chunk.length - 1] += text;
   } else {
-    chunk.push(kind, text);
+    chunk.push(className, text);
   }
 }

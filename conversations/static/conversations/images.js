@@ -1,9 +1,9 @@
-// Images of the hosts that the administrator trusts with that; they learn who reads. All others are links to the image.
+// Images in answers. Those on hosts that the administrator trusts are shown; others stay links, since a host learns who reads the answer.
 
 const { imageHosts = "" } = document.body.dataset;
-const hosts = imageHosts.toLowerCase().split(" ").filter(Boolean);
+const trustedHosts = imageHosts.toLowerCase().split(" ").filter(Boolean);
 
-/** What each link said before it showed its image. @type {WeakMap<Element, string>} */
+/** The text of each link whose image is shown. @type {WeakMap<Element, string>} */
 const descriptions = new WeakMap();
 
 /** @param {Element} link `a.image` @returns {string} */
@@ -11,30 +11,26 @@ export function descriptionOf(link) {
   return descriptions.get(link) ?? link.textContent ?? "";
 }
 
-/** @param {HTMLAnchorElement} link which stays, around the image; where that cannot be loaded, with its text */
+/** Shows the image of a link instead of its text, if its host is trusted. The text comes back if loading fails. @param {HTMLAnchorElement} link */
 export function showImage(link) {
   if (descriptions.has(link) || !isTrusted(link)) {
     return;
   }
   const description = link.textContent ?? "";
-  const words = [...link.childNodes];
+  const content = [...link.childNodes];
   const image = new Image();
   image.alt = description === link.getAttribute("href") ? "" : description;
   image.referrerPolicy = "no-referrer";
   image.loading = "lazy";
   image.decoding = "async";
-  image.addEventListener("error", () => link.replaceChildren(...words));
+  image.addEventListener("error", () => link.replaceChildren(...content));
   image.src = link.href;
   descriptions.set(link, description);
   link.replaceChildren(image);
 }
 
-/** @param {HTMLAnchorElement} link */
+/** Whether an address has a trusted host: `*` stands for all, `.example.com` for that host and those below it. @param {HTMLAnchorElement} link */
 function isTrusted({ protocol, hostname, port }) {
-  return protocol === "https:" && !port && hosts.some((host) => host === "*" || isWithin(hostname, host));
-}
-
-/** @param {string} hostname @param {string} host with a dot before it, all below it are meant too */
-function isWithin(hostname, host) {
-  return host.startsWith(".") ? `.${hostname}`.endsWith(host) : hostname === host;
+  const matches = (/** @type {string} */ host) => (host.startsWith(".") ? `.${hostname}`.endsWith(host) : hostname === host);
+  return protocol === "https:" && !port && trustedHosts.some((host) => host === "*" || matches(host));
 }

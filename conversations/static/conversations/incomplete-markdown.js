@@ -1,92 +1,101 @@
-// Text that breaks off in the middle of a mark, as what it probably becomes: so that nothing changes its look when the rest comes.
+// Completes Markdown that is cut off while it streams, so that the rest, when it comes, does not change how the text looks.
 
-const HALF_LINK = /!?\[([^[\]\n]{0,300})\]\(([^()\s]*)(?:\s[^()]*)?$/;
-const HALF_LABEL = /!?\[([^[\]\n]{0,300})\]?$/;
-const HALF_AUTOLINK = /<(?=https?:[^\s<>]*$|ht{0,2}p?s?$)/i;
-const TABLE_HEAD = /(^|\n)[ ]{0,3}\|[^\n]*(\n[ |:-]*)?$/;
-/** A line that is nothing but the start of something. */
-const MARK_LINE = /^[\s>]*(?:[-*+] \[[ xX]?\]?|[-=*_+#~`|:>]+|\d{1,9}[.)]?|[`~]{3}[^`\n]*)[ \t]*$/;
-const RUN = /\\.|`+|\*+|_+|~~+|\\?\$\$|\$/gs;
+const PARTIAL_LINK = /!?\[([^[\]\n]{0,300})\]\(([^()\s]*)(?:\s[^()]*)?$/;
+const PARTIAL_LINK_TEXT = /!?\[([^[\]\n]{0,300})\]?$/;
+const PARTIAL_AUTOLINK = /<(?=https?:[^\s<>]*$|ht{0,2}p?s?$)/i;
+const PARTIAL_TABLE_HEAD = /(^|\n)[ ]{0,3}\|[^\n]*(\n[ |:-]*)?$/;
+/** A line that only has the beginning of a block: of a list item, heading, rule, quote, fence or table. */
+const PARTIAL_BLOCK_MARKER = /^[\s>]*(?:[-*+] \[[ xX]?\]?|[-=*_+#~`|:>]+|\d{1,9}[.)]?|[`~]{3}[^`\n]*)[ \t]*$/;
+const DELIMITER_RUN = /\\.|`+|\*+|_+|~~+|\\?\$\$|\$/gs;
 
 /**
- * @param {string} text the end of a text
- * @returns {string} without its last line, if that is only the beginning of a mark for a block
+ * Drops the last line of a text if that is only the beginning of a block.
+ * @param {string} text
+ * @returns {string}
  */
-export function withoutHalfMark(text) {
+export function dropPartialBlockMarker(text) {
   const start = text.lastIndexOf("\n") + 1;
-  return MARK_LINE.test(text.slice(start)) ? text.slice(0, start) : text;
+  return PARTIAL_BLOCK_MARKER.test(text.slice(start)) ? text.slice(0, start) : text;
 }
 
 /**
- * @param {string} text of a paragraph that breaks off
- * @returns {string} with its open marks closed, and without those that have nothing after them
+ * Closes the emphasis, code span or link that is open at the end of inline content, or drops its delimiter if nothing follows that.
+ * Also drops the head of a table, which is a paragraph until its delimiter row is complete.
+ * @param {string} text
+ * @returns {string}
  */
-export function completed(text) {
-  const head = text.replace(TABLE_HEAD, "$1").trimEnd();
-  const { open, code } = openMarks(head);
-  const closers = open.reverse();
-  if (code) {
-    const isEmpty = code.at === head.length - code.mark.length;
-    return isEmpty ? completed(head.slice(0, code.at)) : head + code.mark + closers.join("");
+export function closeOpenMarkup(text) {
+  const content = text.replace(PARTIAL_TABLE_HEAD, "$1").trimEnd();
+  const { emphasis, codeSpan } = findOpenDelimiters(content);
+  const closers = emphasis.reverse();
+  if (codeSpan) {
+    const isEmpty = codeSpan.start === content.length - codeSpan.delimiter.length;
+    return isEmpty ? closeOpenMarkup(content.slice(0, codeSpan.start)) : content + codeSpan.delimiter + closers.join("");
   }
-  return withoutDanglingMark(withoutHalfLink(head), closers);
+  return closeEmphasis(closePartialLink(content), closers);
 }
 
-/** @param {string} text */
-function withoutHalfLink(text) {
-  const link = HALF_LINK.exec(text);
+/** Closes a link that is cut off in its address. Reduces one that is cut off earlier to its text. @param {string} text */
+function closePartialLink(text) {
+  const link = PARTIAL_LINK.exec(text);
   if (link) {
     return `${text.slice(0, link.index)}[${link[1]}](${link[2]})`;
   }
-  const label = HALF_LABEL.exec(text);
-  return label ? text.slice(0, label.index) + label[1] : text.replace(HALF_AUTOLINK, "");
+  const linkText = PARTIAL_LINK_TEXT.exec(text);
+  return linkText ? text.slice(0, linkText.index) + linkText[1] : text.replace(PARTIAL_AUTOLINK, "");
 }
 
-/** @param {string} text @param {string[]} closers */
-function withoutDanglingMark(text, closers) {
-  const dangling = /(?:^|[^\\*_~])([*_~]{1,3})$/.exec(text);
-  if (!dangling) {
+/** @param {string} text @param {string[]} closers the delimiters that close open emphasis, the innermost first */
+function closeEmphasis(text, closers) {
+  const [, last] = /(?:^|[^\\*_~])([*_~]{1,3})$/.exec(text) ?? [];
+  if (!last) {
     return text + closers.join("");
   }
-  const [mark] = dangling.slice(1);
-  const [first = ""] = closers;
-  const isHalfCloser = first.startsWith(mark) && first !== mark;
-  const isOpener = /(?:^|[\s([{"'*_~])$/.test(text.slice(0, -mark.length));
-  return isHalfCloser || isOpener ? completed(text.slice(0, -mark.length)) : text + closers.join("");
+  const [closer = ""] = closers;
+  const isPartialCloser = closer.startsWith(last) && closer !== last;
+  const isOpener = /(?:^|[\s([{"'*_~])$/.test(text.slice(0, -last.length));
+  return isPartialCloser || isOpener ? closeOpenMarkup(text.slice(0, -last.length)) : text + closers.join("");
 }
 
 /**
- * The marks of emphasis that are open at the end, and a code span, which no other mark counts in.
+ * Returns the delimiters of emphasis that are open at the end, the outermost first, and the open code span, within which no other
+ * delimiter counts.
  * @param {string} text
  */
-function openMarks(text) {
+function findOpenDelimiters(text) {
   /** @type {string[]} */
-  const open = [];
-  let code = /** @type {{mark: string, at: number} | null} */ (null);
-  for (const { 0: mark, index } of text.matchAll(RUN)) {
-    if (mark.startsWith("`")) {
-      code = code?.mark === mark ? null : (code ?? { mark, at: index });
-    } else if (!code && /^[*_~]/.test(mark)) {
-      take(open, mark, text[index - 1] ?? " ", text[index + mark.length] ?? " ");
+  const emphasis = [];
+  let codeSpan = /** @type {{delimiter: string, start: number} | null} */ (null);
+  for (const { 0: run, index } of text.matchAll(DELIMITER_RUN)) {
+    if (run.startsWith("`")) {
+      codeSpan = codeSpan?.delimiter === run ? null : (codeSpan ?? { delimiter: run, start: index });
+    } else if (!codeSpan && /^[*_~]/.test(run)) {
+      updateEmphasis(emphasis, run, text[index - 1] ?? " ", text[index + run.length] ?? " ");
     }
   }
-  return { open, code };
+  return { emphasis, codeSpan };
 }
 
-/** @param {string[]} open @param {string} mark which closes one of them, or opens another @param {string} before @param {string} after */
-function take(open, mark, before, after) {
-  const last = open.lastIndexOf(mark);
-  if (last >= 0 && !/\s/.test(before)) {
-    open.length = last;
-  } else if (canOpen(mark, before, after)) {
-    open.push(mark);
+/**
+ * Closes emphasis with a delimiter run, or opens one.
+ * @param {string[]} emphasis the open delimiters, which are updated
+ * @param {string} run
+ * @param {string} before the character before it
+ * @param {string} after the character after it
+ */
+function updateEmphasis(emphasis, run, before, after) {
+  const opener = emphasis.lastIndexOf(run);
+  if (opener >= 0 && !/\s/.test(before)) {
+    emphasis.length = opener;
+  } else if (canOpen(run, before, after)) {
+    emphasis.push(run);
   }
 }
 
-/** @param {string} mark @param {string} before @param {string} after */
-function canOpen(mark, before, after) {
-  if (/\s/.test(after) || mark.length > 3 || (mark[0] === "~" && mark.length !== 2)) {
+/** @param {string} run @param {string} before @param {string} after */
+function canOpen(run, before, after) {
+  if (/\s/.test(after) || run.length > 3 || (run[0] === "~" && run.length !== 2)) {
     return false;
   }
-  return mark.length > 1 && mark[0] !== "_" ? true : !/[\p{L}\p{N}]/u.test(before);
+  return (run.length > 1 && run[0] !== "_") || !/[\p{L}\p{N}]/u.test(before);
 }

@@ -1,22 +1,22 @@
-// What is around every page of somebody who is signed in: the column, lists of conversations, menus, dialogs and keys.
+// What surrounds every page of a signed-in user: the sidebar, lists of conversations, menus, dialogs and keyboard shortcuts.
 
-import { ConnectionLost, RequestRefused } from "./connection.js";
+import { ConnectionLostError, RequestError } from "./connection.js";
 import { ConversationList } from "./conversation-list.js";
 import { ConversationMenu } from "./conversation-menu.js";
-import { makeDialogs, openDialog } from "./dialog.js";
-import { bindKeys } from "./keys.js";
-import { makeMenus } from "./menu.js";
-import { addresses, element } from "./page.js";
+import { initDialogs, openDialog } from "./dialog.js";
+import { getElement, urls } from "./dom.js";
+import { bindShortcuts } from "./keyboard.js";
+import { initMenus } from "./menu.js";
 import { Search } from "./search.js";
 import { Sidebar } from "./sidebar.js";
-import { tellTimeZone } from "./time-zone.js";
+import { reportTimeZone } from "./time-zone.js";
 
 /** @import { Connection } from "./connection.js" */
-/** @import { ConversationObject } from "./wire.js" */
+/** @import { ConversationObject } from "./protocol.js" */
 
 const IS_MAC = /Mac|iP(hone|ad|od)/.test(navigator.platform);
 
-export class Frame {
+export class Layout {
   #isSigningOut = false;
 
   /** @param {Connection} connection */
@@ -27,57 +27,52 @@ export class Frame {
     this.sidebar = new Sidebar();
     this.search = new Search(connection);
     this.menu = new ConversationMenu(connection);
-    makeMenus();
-    makeDialogs();
-    nameKeys();
-    tellTimeZone();
-    bindKeys([
+    initMenus();
+    initDialogs();
+    if (IS_MAC) {
+      document.querySelectorAll("kbd.mod").forEach((key) => (key.textContent = "⌘"));
+    }
+    reportTimeZone();
+    bindShortcuts([
       { key: "mod+k", run: () => this.search.open() },
-      { key: "mod+shift+o", run: () => location.assign(addresses.home) },
+      { key: "mod+shift+o", run: () => location.assign(urls.home) },
       { key: "mod+b", run: () => this.sidebar.toggle() },
-      { key: "?", run: () => openDialog(element("keys", HTMLDialogElement)) },
+      { key: "?", run: () => openDialog(getElement("keys", HTMLDialogElement)) },
       { key: "/", run: () => document.getElementById("composer-text")?.focus() },
     ]);
-    element("sign-out", HTMLFormElement).addEventListener("submit", () => (this.#isSigningOut = true));
+    getElement("sign-out", HTMLFormElement).addEventListener("submit", () => (this.#isSigningOut = true));
   }
 
-  /** There is a connection (again): what was missed is asked for. */
-  async opened() {
+  /** Brings the lists up to date with what changed while there was no connection. */
+  async refreshLists() {
     try {
       await Promise.all(this.lists.map((list) => list.refresh(this.connection)));
     } catch (error) {
-      if (!(error instanceof ConnectionLost || error instanceof RequestRefused)) {
+      if (!(error instanceof ConnectionLostError || error instanceof RequestError)) {
         throw error;
       }
     }
   }
 
-  /** The server does not know any more who this is. */
-  signedOut() {
+  /** Goes to the sign-in page, unless the user is signing out on purpose. */
+  redirectToSignIn() {
     if (!this.#isSigningOut) {
-      location.assign(addresses.signIn());
+      location.assign(urls.signIn());
     }
   }
 
   /** @param {ConversationObject} conversation */
-  change(conversation) {
-    this.lists.forEach((list) => list.change(conversation));
+  updateConversation(conversation) {
+    this.lists.forEach((list) => list.update(conversation));
   }
 
   /** @param {string} id */
-  delete(id) {
-    this.lists.forEach((list) => list.delete(id));
+  removeConversation(id) {
+    this.lists.forEach((list) => list.remove(id));
   }
 
-  /** @param {string} id the conversation that the page shows now */
-  setCurrent(id) {
+  /** Marks the conversation that the page shows. @param {string} id */
+  setCurrentConversation(id) {
     this.lists.forEach((list) => list.setCurrent(id));
-  }
-}
-
-/** As they are called on the reader's keyboard. */
-function nameKeys() {
-  if (IS_MAC) {
-    document.querySelectorAll("kbd.mod").forEach((key) => (key.textContent = "⌘"));
   }
 }

@@ -1,21 +1,21 @@
-// The Markdown that answers are written in, to elements that are safe to show: as the server renders it (markdown.py, rendering.py), but for footnotes.
+// Renders the Markdown of answers as safe elements, as the server does (markdown/rendering.py), except for footnotes.
 
 import MarkdownIt from "../npm/markdown-it.mjs";
 import "../npm/dompurify.mjs";
-import { formulas } from "./formulas.js";
-import { completed } from "./incomplete-markdown.js";
+import { formulaPlugin } from "./formulas.js";
+import { closeOpenMarkup } from "./incomplete-markdown.js";
 
 /** @import { Env, RendererRule, StateCore, StateInline, Token } from "markdown-it" */
 
 const MAX_DEPTH = 50;
-const MAX_INLINE = 10_000;
-const TASK = /^\[[ xX]\] /;
+const MAX_INLINE_LENGTH = 10_000;
+const TASK_MARKER = /^\[[ xX]\] /;
 const LINE_BREAK_TAG = /<br\s*\/?>/iy;
 const LINK_REL = "noopener noreferrer nofollow";
 const TAGS =
   "blockquote div h1 h2 h3 h4 h5 h6 hr li ol p pre section ul table tbody td th thead tr a br code em input s span strong sup #text";
 const ATTRIBUTES = "align alt aria-label checked class data-language disabled rel start tabindex target title type";
-const SAFE = {
+const SANITIZE_OPTIONS = {
   ALLOWED_TAGS: TAGS.split(" "),
   ALLOWED_ATTR: ["href", ...ATTRIBUTES.split(" ")],
   ALLOW_ARIA_ATTR: false,
@@ -26,18 +26,18 @@ const SAFE = {
 };
 
 /**
- * A piece of a text that stands by itself: a paragraph, a whole list.
+ * A top-level block of a text, such as a paragraph or a list.
  * @typedef {object} Block
- * @property {string} type the first token's
- * @property {number} line where it begins
+ * @property {string} type of its first token
+ * @property {number} line where it starts, from 0
  * @property {Token[]} tokens
  */
 
-/** What stands in the text so far that later blocks refer to. */
+/** The link reference definitions that the text has so far. */
 export class Definitions {
   /** @type {NonNullable<Env["references"]>} */ references = Object.create(null);
 
-  /** For a look at a text that may still change. */
+  /** Returns a copy that can be added to, for parsing text that may still change. */
   fork() {
     const fork = new Definitions();
     fork.references = Object.create(this.references);
@@ -47,13 +47,13 @@ export class Definitions {
 
 /**
  * @param {string} source
- * @param {Definitions} definitions to which those of the source are added
- * @param {boolean} isOpen whether it breaks off: then its end is shown as what it probably becomes
+ * @param {Definitions} definitions those of the source are added
+ * @param {boolean} isStreaming whether more may come: then open markup at its end is closed
  * @returns {Block[]}
  */
-export function parse(source, definitions, isOpen = false) {
+export function parseBlocks(source, definitions, isStreaming = false) {
   /** @type {Env} */
-  const env = { references: definitions.references, isOpen };
+  const env = { references: definitions.references, isStreaming };
   /** @type {Block[]} */
   const blocks = [];
   for (const token of parser.parse(source, env)) {
@@ -65,20 +65,20 @@ export function parse(source, definitions, isOpen = false) {
   return blocks;
 }
 
-/** @param {Block} block @returns {string} */
-export function toHtml({ tokens }) {
+/** @param {Block} block @returns {string} HTML that is not sanitized */
+export function renderBlock({ tokens }) {
   return parser.renderer.render(tokens, parser.options, {});
 }
 
-/** @param {string} html of one block @returns {Element | null} */
-export function toElement(html) {
-  return DOMPurify.sanitize(html, SAFE).firstElementChild;
+/** Returns the sanitized element of a block, or null if nothing of it is safe. @param {string} html @returns {Element | null} */
+export function createElement(html) {
+  return DOMPurify.sanitize(html, SANITIZE_OPTIONS).firstElementChild;
 }
 
 /** @type {Record<string, RendererRule>} */
-const RULES = {
-  fence: (tokens, index) => codeBlock(tokens[index].content, languageOf(tokens[index])),
-  code_block: (tokens, index) => codeBlock(tokens[index].content, ""),
+const RENDER_RULES = {
+  fence: (tokens, index) => renderCodeBlock(tokens[index].content, languageOf(tokens[index])),
+  code_block: (tokens, index) => renderCodeBlock(tokens[index].content, ""),
   table_open: () => '<div class="table" tabindex="0"><table>\n',
   table_close: () => "</table></div>\n",
   list_item_open(tokens, index, options, _env, renderer) {
@@ -87,34 +87,35 @@ const RULES = {
     if (checked === undefined) {
       return start;
     }
-    const parts = tokens[index + 2].children ?? [];
-    const name = parts.map(({ type, content }) => (type === "softbreak" ? " " : content)).join("");
-    return `${start}<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${escaped(name)}"> `;
+    const inlineTokens = tokens[index + 2].children ?? [];
+    const label = inlineTokens.map(({ type, content }) => (type === "softbreak" ? " " : content)).join("");
+    return `${start}<input type="checkbox" disabled${checked ? " checked" : ""} aria-label="${escapeHtml(label)}"> `;
   },
 };
 
-const parser = makeParser();
+const parser = createParser();
 
-function makeParser() {
-  const made = new MarkdownIt({ linkify: true, maxNesting: MAX_DEPTH + 1 });
-  made.linkify.set({ fuzzyLink: false, fuzzyEmail: true }).add("ftp:", null).add("//", null);
-  const { re } = made.linkify;
+function createParser() {
+  const markdownIt = new MarkdownIt({ linkify: true, maxNesting: MAX_DEPTH + 1 });
+  const { linkify } = markdownIt;
+  linkify.set({ fuzzyLink: false, fuzzyEmail: true }).add("ftp:", null).add("//", null);
+  const { re } = linkify;
   const label = `(?:${re.get_pseudo_letter().source}|[-_])+`;
   const afterWww = new RegExp(`${label}(?:\\.${label})*${re.get_port().source}${re.get_path().source}`, "iy");
-  made.linkify.add("www.", {
+  linkify.add("www.", {
     validate(text, position) {
       afterWww.lastIndex = position;
       return afterWww.exec(text)?.[0].length ?? 0;
     },
     normalize: (match) => void (match.url = `http://${match.url}`),
   });
-  made.use(formulas);
-  made.inline.ruler.before("autolink", "line_break_tag", lineBreakTag);
-  made.core.ruler.after("block", "tasks", takeTasks);
-  made.core.ruler.after("tasks", "unfinished", completeEnd);
-  made.core.ruler.push("links", finishLinks);
-  Object.assign(made.renderer.rules, RULES);
-  return made;
+  markdownIt.use(formulaPlugin);
+  markdownIt.inline.ruler.before("autolink", "line_break_tag", parseLineBreakTag);
+  markdownIt.core.ruler.after("block", "tasks", parseTasks);
+  markdownIt.core.ruler.after("tasks", "incomplete_end", prepareInlineContent);
+  markdownIt.core.ruler.push("links", finishLinks);
+  Object.assign(markdownIt.renderer.rules, RENDER_RULES);
+  return markdownIt;
 }
 
 /** @param {Token} fence */
@@ -122,84 +123,88 @@ function languageOf({ info }) {
   return parser.utils.unescapeAll(info).trim().split(/\s+/)[0];
 }
 
-/** @param {string} code @param {string} language */
-function codeBlock(code, language) {
-  const name = escaped(language);
+/** @param {string} code @param {string} language may be empty @returns {string} */
+function renderCodeBlock(code, language) {
+  const name = escapeHtml(language);
   const start = name ? `<div class="code" data-language="${name}"><pre tabindex="0"><code class="language-${name}">` : '<div class="code"><pre tabindex="0"><code>';
-  return `${start}${escaped(code)}</code></pre></div>\n`;
+  return `${start}${escapeHtml(code)}</code></pre></div>\n`;
 }
 
 /** @param {string} text */
-function escaped(text) {
+function escapeHtml(text) {
   return parser.utils.escapeHtml(text);
 }
 
-/** @param {StateInline} state @param {boolean} silent */
-function lineBreakTag(state, silent) {
+/** Parses `<br>`, the only HTML tag that is not shown as text. @param {StateInline} state @param {boolean} silent */
+function parseLineBreakTag(state, silent) {
   LINE_BREAK_TAG.lastIndex = state.pos;
-  const found = LINE_BREAK_TAG.exec(state.src.slice(0, state.posMax));
-  if (!found) {
+  const match = LINE_BREAK_TAG.exec(state.src.slice(0, state.posMax));
+  if (!match) {
     return false;
   }
   if (!silent) {
     state.push("hardbreak", "br", 0);
   }
-  state.pos += found[0].length;
+  state.pos += match[0].length;
   return true;
 }
 
-/** @param {StateCore} state */
-function takeTasks({ tokens }) {
+/** Removes the marker of task list items and notes it in their `meta`. @param {StateCore} state */
+function parseTasks({ tokens }) {
   tokens.forEach((item, index) => {
     const text = tokens[index + 2];
-    if (item.type === "list_item_open" && tokens[index + 1]?.type === "paragraph_open" && TASK.test(text.content)) {
+    if (item.type === "list_item_open" && tokens[index + 1]?.type === "paragraph_open" && TASK_MARKER.test(text.content)) {
       item.meta = { ...item.meta, checked: text.content[1] !== " " };
       text.content = text.content.slice(4);
     }
   });
 }
 
-/** A paragraph without end is plain text. What breaks off is completed. @param {StateCore} state */
-function completeEnd({ tokens, env }) {
+/** Makes inline content that is too long plain text, and closes open markup at the end of a streaming text. @param {StateCore} state */
+function prepareInlineContent({ tokens, env }) {
   for (const token of tokens) {
-    if (token.type === "inline" && token.content.length > MAX_INLINE) {
+    if (token.type === "inline" && token.content.length > MAX_INLINE_LENGTH) {
       token.type = "text";
     }
   }
-  const end = tokens.findLast(({ nesting }) => nesting >= 0);
-  if (env.isOpen && end?.type === "inline") {
-    end.content = completed(end.content);
+  const last = tokens.findLast(({ nesting }) => nesting >= 0);
+  if (env.isStreaming && last?.type === "inline") {
+    last.content = closeOpenMarkup(last.content);
   }
 }
 
-/** Links open a new tab. Tables align by an attribute, as the policy forbids styles. @param {StateCore} state */
+/**
+ * Makes links open in a new tab, and turns images into links. Aligns table cells by an attribute, since the content security policy
+ * forbids style attributes.
+ * @param {StateCore} state
+ */
 function finishLinks({ tokens }) {
   for (const token of tokens) {
     if ((token.type === "th_open" || token.type === "td_open") && token.attrs) {
       token.attrs = [["align", String(token.attrGet("style")).replace("text-align:", "")]];
     }
     if (token.type === "inline") {
-      token.children = [...linkImages(token.children ?? [], false)];
+      token.children = [...convertLinks(token.children ?? [], false)];
     }
   }
 }
 
 /**
- * Links do not nest: inside of another, a link or an image leaves its text alone.
+ * Turns images into links. Inside of a link, only the text of links and images is kept, since links cannot be nested.
  * @param {Token[]} tokens
- * @param {boolean} insideLink
+ * @param {boolean} isInLink
  * @returns {Generator<Token, void, undefined>}
  */
-function* linkImages(tokens, insideLink) {
-  let inside = insideLink;
+function* convertLinks(tokens, isInLink) {
+  let isInside = isInLink;
   for (const token of tokens) {
     if (token.type === "image") {
-      yield* linkImage(token, inside);
+      yield* convertImage(token, isInside);
     } else if (token.type !== "link_open" && token.type !== "link_close") {
       yield token;
-    } else if (!insideLink) {
-      inside = token.type === "link_open";
-      if (inside) {
+    } else if (!isInLink) {
+      isInside = token.type === "link_open";
+      if (isInside) {
         openInNewTab(token);
       }
       yield token;
@@ -207,33 +212,43 @@ function* linkImages(tokens, insideLink) {
   }
 }
 
-/** The link's text is the image's description, else its address (images.js). @param {Token} image @param {boolean} insideLink */
-function* linkImage(image, insideLink) {
-  const address = String(image.attrGet("src") ?? "");
-  const open = madeToken(image, "link_open", "a", 1);
-  const described = image.children?.length ? image.children : [madeToken(image, "text", "", 0, address)];
-  if (insideLink) {
-    yield* linkImages(described, true);
+/**
+ * Turns an image into a link with its description, or its address if it has none. (images.js may show the image.)
+ * @param {Token} image
+ * @param {boolean} isInLink
+ */
+function* convertImage(image, isInLink) {
+  const url = String(image.attrGet("src") ?? "");
+  const link = createToken(image, "link_open", "a", 1);
+  const description = image.children?.length ? image.children : [createToken(image, "text", "", 0, url)];
+  if (isInLink) {
+    yield* convertLinks(description, true);
     return;
   }
-  open.attrs = [
-    ["href", address],
+  link.attrs = [
+    ["href", url],
     ["class", "image"],
   ];
   const title = image.attrGet("title");
   if (title !== null) {
-    open.attrs.push(["title", title]);
+    link.attrs.push(["title", title]);
   }
-  openInNewTab(open);
-  yield open;
-  yield* linkImages(described, true);
-  yield madeToken(image, "link_close", "a", -1);
+  openInNewTab(link);
+  yield link;
+  yield* convertLinks(description, true);
+  yield createToken(image, "link_close", "a", -1);
 }
 
-/** @param {Token} like @param {string} type @param {string} tag @param {-1 | 0 | 1} nesting @param {string} [content] */
-function madeToken(like, type, tag, nesting, content = "") {
-  const Kind = /** @type {typeof Token} */ (like.constructor);
-  const token = new Kind(type, tag, nesting);
+/**
+ * @param {Token} other whose class, which markdown-it does not export, the new token gets
+ * @param {string} type
+ * @param {string} tag
+ * @param {-1 | 0 | 1} nesting
+ * @param {string} [content]
+ */
+function createToken(other, type, tag, nesting, content = "") {
+  const TokenClass = /** @type {typeof Token} */ (other.constructor);
+  const token = new TokenClass(type, tag, nesting);
   token.content = content;
   return token;
 }

@@ -1,21 +1,25 @@
-// Menus: a popover with role="menu" beside what opened it, used with the arrow keys as with a pointer.
+// Menus: popovers with role="menu" next to the button that opens them, used with the keyboard or a pointer.
 
-const GAP = 4;
-const EDGE = 8;
-const TYPING_PAUSE = 700;
+const GAP_PX = 4;
+const MARGIN_PX = 8;
+const TYPEAHEAD_TIMEOUT_MS = 700;
 
 export class Menu {
   /** @type {HTMLElement | null} */ #opener = null;
   #typed = "";
   #typedAt = 0;
 
-  /**
-   * @param {HTMLElement} element `<div popover role="menu">` with `role="menuitem"` buttons or links in it
-   */
+  /** @param {HTMLElement} element `<div popover role="menu">` that contains buttons or links with `role="menuitem"` */
   constructor(element) {
     this.element = element;
-    element.addEventListener("keydown", (event) => this.#pressed(event));
-    element.addEventListener("beforetoggle", (event) => this.#toggled(event.newState === "open"));
+    element.addEventListener("keydown", (event) => this.#handleKey(event));
+    element.addEventListener("beforetoggle", (event) => {
+      const isOpening = event.newState === "open";
+      this.#opener?.setAttribute("aria-expanded", String(isOpening));
+      if (!isOpening && element.contains(document.activeElement)) {
+        this.#opener?.focus({ preventScroll: true });
+      }
+    });
     element.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest('[role^="menuitem"]')) {
         this.close();
@@ -29,23 +33,27 @@ export class Menu {
     return this.element.matches(":popover-open");
   }
 
-  /** What the menu was opened from last. */
+  /** The element that opened the menu last. */
   get opener() {
     return this.#opener;
   }
 
-  /** Opens beside the element, or closes if that had opened it. @param {HTMLElement} opener @param {{atEnd?: boolean}} [options] which item is in focus */
-  toggle(opener, { atEnd = false } = {}) {
+  /**
+   * Opens the menu next to an element, or closes it if it was opened from there.
+   * @param {HTMLElement} opener
+   * @param {{focusLast?: boolean}} [options] whether the last item gets the focus instead of the first
+   */
+  toggle(opener, { focusLast = false } = {}) {
     const wasOpen = this.isOpen && this.#opener === opener;
     this.close();
     if (!wasOpen) {
       this.#opener = opener;
-      // Within what is modal or on top already, and where it can be seen
+      // Within a modal dialog, which makes everything outside inert, or within a popover, which stays open only for nested popovers
       (opener.closest("dialog, [popover]") ?? document.body).append(this.element);
       this.element.showPopover();
-      this.#place(opener.getBoundingClientRect(), getComputedStyle(opener).direction === "rtl");
+      this.#position(opener.getBoundingClientRect(), getComputedStyle(opener).direction === "rtl");
       const items = this.#items();
-      items[atEnd ? items.length - 1 : 0]?.focus({ preventScroll: true });
+      items[focusLast ? items.length - 1 : 0]?.focus({ preventScroll: true });
     }
   }
 
@@ -55,35 +63,27 @@ export class Menu {
     }
   }
 
-  /** @param {boolean} opens */
-  #toggled(opens) {
-    this.#opener?.setAttribute("aria-expanded", String(opens));
-    if (!opens && this.element.contains(document.activeElement)) {
-      this.#opener?.focus({ preventScroll: true });
-    }
-  }
-
-  /** @returns {HTMLElement[]} */
+  /** @returns {HTMLElement[]} the visible items */
   #items() {
     const all = /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll('[role^="menuitem"]'));
     return [...all].filter((item) => item.checkVisibility());
   }
 
-  /** Below its opener, or above where there is more room; within the window. @param {DOMRect} box @param {boolean} isRtl */
-  #place(box, isRtl) {
+  /** Puts the menu below its opener, or above where it does not fit, and within the window. @param {DOMRect} box @param {boolean} isRtl */
+  #position(box, isRtl) {
     const { offsetWidth: width, offsetHeight: height, style } = this.element;
-    const below = box.bottom + GAP;
-    const above = box.top - GAP - height;
-    const fitsBelow = below + height <= innerHeight - EDGE;
-    style.top = `${Math.max(EDGE, fitsBelow || above < EDGE ? Math.min(below, innerHeight - EDGE - height) : above)}px`;
-    style.left = `${Math.max(EDGE, Math.min(isRtl ? box.right - width : box.left, innerWidth - EDGE - width))}px`;
+    const below = box.bottom + GAP_PX;
+    const above = box.top - GAP_PX - height;
+    const fitsBelow = below + height <= innerHeight - MARGIN_PX;
+    style.top = `${Math.max(MARGIN_PX, fitsBelow || above < MARGIN_PX ? Math.min(below, innerHeight - MARGIN_PX - height) : above)}px`;
+    style.left = `${Math.max(MARGIN_PX, Math.min(isRtl ? box.right - width : box.left, innerWidth - MARGIN_PX - width))}px`;
   }
 
   /** @param {KeyboardEvent} event */
-  #pressed(event) {
+  #handleKey(event) {
     const items = this.#items();
-    const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-    const next = this.#target(event, items, at);
+    const current = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const next = this.#itemForKey(event, items, current);
     if (next) {
       event.preventDefault();
       next.focus();
@@ -92,64 +92,68 @@ export class Menu {
     }
   }
 
-  /** The item that the key leads to. @param {KeyboardEvent} event @param {HTMLElement[]} items @param {number} at @returns {HTMLElement | undefined} */
-  #target(event, items, at) {
+  /**
+   * Returns the item to which a key moves the focus.
+   * @param {KeyboardEvent} event
+   * @param {HTMLElement[]} items
+   * @param {number} current index, or -1
+   * @returns {HTMLElement | undefined}
+   */
+  #itemForKey(event, items, current) {
     const { key } = event;
     switch (key) {
       case "ArrowDown":
-        return items[(at + 1) % items.length];
+        return items[(current + 1) % items.length];
       case "ArrowUp":
-        return items[(at + items.length - 1 + Number(at < 0)) % items.length];
+        return items[(current + items.length - 1 + Number(current < 0)) % items.length];
       case "Home":
         return items[0];
       case "End":
         return items[items.length - 1];
       default:
-        return key.length === 1 && key !== " " && !hasModifier(event) ? this.#named(key, items, at) : undefined;
+        return key.length === 1 && key !== " " && !hasModifier(event) ? this.#findByTyping(key, items, current) : undefined;
     }
   }
 
-  /** The next item that begins with what was typed. @param {string} key @param {HTMLElement[]} items @param {number} at */
-  #named(key, items, at) {
+  /** Returns the next item that begins with what was typed. @param {string} key @param {HTMLElement[]} items @param {number} current */
+  #findByTyping(key, items, current) {
     const now = Date.now();
-    this.#typed = (now - this.#typedAt < TYPING_PAUSE ? this.#typed : "") + key.toLowerCase();
+    this.#typed = (now - this.#typedAt < TYPEAHEAD_TIMEOUT_MS ? this.#typed : "") + key.toLowerCase();
     this.#typedAt = now;
-    const from = this.#typed.length === 1 ? at + 1 : Math.max(at, 0);
-    const inTurn = [...items.slice(from), ...items.slice(0, from)];
-    return inTurn.find((item) => item.textContent?.trim().toLowerCase().startsWith(this.#typed));
+    const start = this.#typed.length === 1 ? current + 1 : Math.max(current, 0);
+    const candidates = [...items.slice(start), ...items.slice(0, start)];
+    return candidates.find((item) => item.textContent?.trim().toLowerCase().startsWith(this.#typed));
   }
 }
 
-/**
- * Makes a menu of every popover with role="menu" that a button of the page opens by `popovertarget`.
- * @param {ParentNode} [within]
- */
-export function makeMenus(within = document) {
-  for (const opener of /** @type {NodeListOf<HTMLButtonElement>} */ (within.querySelectorAll("button[popovertarget][aria-haspopup=menu]"))) {
+/** Creates a menu for every popover that a button of the page refers to by `popovertarget`. */
+export function initMenus() {
+  for (const opener of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button[popovertarget][aria-haspopup=menu]"))) {
     const element = opener.popoverTargetElement;
     if (element instanceof HTMLElement) {
-      opensMenu(opener, new Menu(element));
+      bindMenu(new Menu(element), opener);
     }
   }
 }
 
 /**
- * @param {HTMLElement | Document} root what opens the menu, or with a selector, what holds all that open it
+ * Opens a menu from an element, or with a selector from all matching descendants.
  * @param {Menu} menu
+ * @param {HTMLElement | Document} root
  * @param {string} [selector]
  */
-export function opensMenu(root, menu, selector) {
+export function bindMenu(menu, root, selector) {
   let wasOpen = false;
-  const openerOf = (/** @type {Event} */ event) => {
+  const findOpener = (/** @type {Event} */ event) => {
     const opener = selector && event.target instanceof Element ? event.target.closest(selector) : root;
     return opener instanceof HTMLElement ? opener : null;
   };
-  // By the time of the click, the browser may have closed what the pointer went down beside.
+  // Before the click event, the browser may have closed the popover because of the pointerdown outside of it.
   root.addEventListener("pointerdown", (event) => {
-    wasOpen = menu.isOpen && menu.opener === openerOf(event);
+    wasOpen = menu.isOpen && menu.opener === findOpener(event);
   }, { capture: true });
   root.addEventListener("click", (event) => {
-    const opener = openerOf(event);
+    const opener = findOpener(event);
     if (opener) {
       event.preventDefault();
       if (wasOpen) {
@@ -161,11 +165,11 @@ export function opensMenu(root, menu, selector) {
     wasOpen = false;
   });
   root.addEventListener("keydown", (event) => {
-    const opener = openerOf(event);
+    const opener = findOpener(event);
     const { key } = /** @type {KeyboardEvent} */ (event);
     if (opener && (key === "ArrowDown" || key === "ArrowUp")) {
       event.preventDefault();
-      menu.toggle(opener, { atEnd: key === "ArrowUp" });
+      menu.toggle(opener, { focusLast: key === "ArrowUp" });
     }
   });
 }

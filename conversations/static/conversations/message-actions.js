@@ -1,28 +1,29 @@
-// What one does with a message: copy it, edit it, have it answered again, rate it, look at another version, or at all of a long text.
+// The actions of messages: copy, edit, regenerate, rate, show another version, and show all of a long text.
 
-import { copy } from "./clipboard.js";
-import { ConnectionLost, RequestRefused } from "./connection.js";
+import { copyText } from "./clipboard.js";
+import { ConnectionLostError, RequestError } from "./connection.js";
+import { getPart } from "./dom.js";
 import { newRequestId } from "./drafts.js";
-import { part } from "./page.js";
+import { errorMessage } from "./errors.js";
+import { fetchFullText, showFullText } from "./full-text.js";
+import { adjacentVersionId } from "./message-versions.js";
 import { QuestionEditor } from "./question-editor.js";
 import { rate } from "./rating.js";
-import { sentenceOf } from "./errors.js";
-import { versionBeside } from "./versions.js";
-import { drawWhole, fetchWhole } from "./full-text.js";
-import { prettyJson, say, toolOutcome } from "./strings.js";
+import { prettyJson, toolResultText, translate } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { Conversation } from "./conversation.js" */
 /** @import { Drafts } from "./drafts.js" */
+/** @import { ModelMenu } from "./model-menu.js" */
 /** @import { Transcript } from "./transcript.js" */
 
-const COPIED_FOR = 1_500;
+const DONE_SHOWN_MS = 1_500;
 
 /**
- * @typedef {object} Notes
- * @property {(sentence: string) => void} show where it is seen
- * @property {(sentence: string) => void} announce where it is only heard
- * @property {() => void} clear
+ * @typedef {object} Notices
+ * @property {(text: string) => void} show shows a text above the composer
+ * @property {(text: string) => void} announce passes a text to screen readers only
+ * @property {() => void} clear hides the text that is shown
  */
 
 export class MessageActions {
@@ -31,31 +32,33 @@ export class MessageActions {
    * @param {Conversation} conversation
    * @param {Transcript} transcript
    * @param {Drafts} drafts
-   * @param {Notes} notes
-   * @param {(opener: HTMLElement, choose: (model: string) => void) => void} offerModels opens a menu of them
+   * @param {Notices} notices
+   * @param {ModelMenu} modelMenu
    */
-  constructor(connection, conversation, transcript, drafts, notes, offerModels) {
+  constructor(connection, conversation, transcript, drafts, notices, modelMenu) {
     this.connection = connection;
     this.conversation = conversation;
     this.transcript = transcript;
     this.drafts = drafts;
-    this.notes = notes;
-    this.offerModels = offerModels;
-    transcript.element.addEventListener("click", (event) => this.#clicked(event));
-    this.#reopenEditors();
-  }
-
-  /** @param {Event} event */
-  #clicked({ target }) {
-    const button = target instanceof Element ? target.closest("[data-action]") : null;
-    const message = /** @type {HTMLElement | null} */ (button?.closest("[data-message]"));
-    if (button instanceof HTMLButtonElement && message) {
-      this.#act(button, message);
+    this.notices = notices;
+    this.modelMenu = modelMenu;
+    transcript.element.addEventListener("click", ({ target }) => {
+      const button = target instanceof Element ? target.closest("[data-action]") : null;
+      const message = /** @type {HTMLElement | null} */ (button?.closest("[data-message]"));
+      if (button instanceof HTMLButtonElement && message) {
+        this.#run(button, message);
+      }
+    });
+    // Questions that were being edited when the page was left
+    for (const question of /** @type {NodeListOf<HTMLElement>} */ (transcript.element.querySelectorAll(".question"))) {
+      if (drafts.load(question.dataset.message ?? "").text) {
+        this.#edit(question);
+      }
     }
   }
 
   /** @param {HTMLButtonElement} button @param {HTMLElement} message */
-  #act(button, message) {
+  #run(button, message) {
     switch (button.dataset.action) {
       case "copy":
         return void this.#copy(button, message);
@@ -64,11 +67,11 @@ export class MessageActions {
       case "regenerate":
         return void this.#regenerate(button, message);
       case "regenerate-with":
-        return this.offerModels(button, (model) => void this.#regenerate(button, message, model));
+        return this.modelMenu.open(button, (model) => void this.#regenerate(button, message, model));
       case "rate":
         return void this.#rate(button, message);
       case "select":
-        return void this.#select(button, message);
+        return void this.#selectVersion(button, message);
       case "show-all":
         return void this.#showAll(button, message);
     }
@@ -77,44 +80,35 @@ export class MessageActions {
   /** @param {HTMLButtonElement} button @param {HTMLElement} message */
   async #copy(button, message) {
     try {
-      await copy(message.matches(".question") ? (part(message, "text").textContent ?? "") : this.#sourceOf(message));
-      this.notes.announce(say("copied"));
+      await copyText(message.matches(".question") ? (getPart(message, "text").textContent ?? "") : this.#fetchMarkdown(message));
+      this.notices.announce(translate("copied"));
       button.classList.add("done");
-      setTimeout(() => button.classList.remove("done"), COPIED_FOR);
+      setTimeout(() => button.classList.remove("done"), DONE_SHOWN_MS);
     } catch {
-      this.notes.show(say("not_copied"));
+      this.notices.show(translate("not_copied"));
     }
   }
 
-  /** The Markdown of all that an answer says. @param {HTMLElement} answer @returns {Promise<string>} */
-  async #sourceOf(answer) {
+  /** Fetches the Markdown of all texts of an answer. @param {HTMLElement} answer @returns {Promise<string>} */
+  async #fetchMarkdown(answer) {
     const texts = /** @type {NodeListOf<HTMLElement>} */ (answer.querySelectorAll('[data-type="text"]'));
     const ids = [...texts].map((text) => text.dataset.step ?? "");
-    const sources = await Promise.all(ids.map((id) => fetchWhole(this.connection, answer.dataset.message ?? "", id)));
+    const sources = await Promise.all(ids.map((id) => fetchFullText(this.connection, answer.dataset.message ?? "", id)));
     return sources.join("\n\n");
   }
 
   /** @param {HTMLElement} question @returns {QuestionEditor} */
   #edit(question) {
     return new QuestionEditor(question, this.drafts, async (text, requestId) => {
-      await this.conversation.ask("message.edit", { message_id: question.dataset.message, text }, requestId);
+      await this.conversation.startRun("message.edit", { message_id: question.dataset.message, text }, requestId);
       document.getElementById("composer-text")?.focus({ preventScroll: true });
     });
   }
 
-  /** Questions that were being edited when the page was left. */
-  #reopenEditors() {
-    for (const question of /** @type {NodeListOf<HTMLElement>} */ (this.transcript.element.querySelectorAll(".question"))) {
-      if (this.drafts.load(question.dataset.message ?? "").text) {
-        this.#edit(question);
-      }
-    }
-  }
-
-  /** @param {HTMLButtonElement} button @param {HTMLElement} answer @param {string} [model] another than the conversation's */
+  /** @param {HTMLButtonElement} button @param {HTMLElement} answer @param {string} [model] instead of the conversation's */
   #regenerate(button, answer, model) {
     const params = { message_id: answer.dataset.message, ...(model && { model }) };
-    return this.#try(button, () => this.conversation.ask("message.regenerate", params, newRequestId()));
+    return this.#attempt(button, () => this.conversation.startRun("message.regenerate", params, newRequestId()));
   }
 
   /** @param {HTMLButtonElement} thumb @param {HTMLElement} answer */
@@ -126,61 +120,62 @@ export class MessageActions {
           rating,
           ...(comment !== undefined && { comment }),
         }),
-      announce: this.notes.announce,
-      complain: (error) => this.#complain(error),
+      announce: this.notices.announce,
+      showError: (error) => this.#showError(error),
     });
   }
 
   /** @param {HTMLButtonElement} button @param {HTMLElement} message */
-  async #select(button, message) {
-    const from = message.dataset.message ?? "";
-    const to = versionBeside(message, Number(button.dataset.by));
-    if (to) {
-      await this.#try(button, () => this.conversation.select(from, to));
-      this.#focusVersions(to, button.dataset.by);
+  async #selectVersion(button, message) {
+    const { by } = button.dataset;
+    const selectedId = adjacentVersionId(message, Number(by));
+    if (!selectedId) {
+      return;
     }
-  }
-
-  /** The focus goes on to the same button of the version that is shown now. @param {string} id @param {string | undefined} by */
-  #focusVersions(id, by) {
+    await this.#attempt(button, () => this.conversation.selectVersion(message.dataset.message ?? "", selectedId));
+    // Focuses the same button of the selected version, so that pressing Enter again goes on.
     const buttons = /** @type {NodeListOf<HTMLButtonElement> | undefined} */ (
-      this.transcript.find(id)?.querySelectorAll('[data-action="select"]')
+      this.transcript.find(selectedId)?.querySelectorAll('[data-action="select"]')
     );
-    const usable = [...(buttons ?? [])].filter((button) => !button.disabled);
-    (usable.find((button) => button.dataset.by === by) ?? usable[0])?.focus({ preventScroll: true });
+    const enabled = [...(buttons ?? [])].filter(({ disabled }) => !disabled);
+    (enabled.find(({ dataset }) => dataset.by === by) ?? enabled[0])?.focus({ preventScroll: true });
   }
 
   /** @param {HTMLButtonElement} button @param {HTMLElement} message */
   #showAll(button, message) {
     const block = /** @type {HTMLElement} */ (button.closest("[data-source]"));
-    const place = /** @type {HTMLElement} */ (block.querySelector("pre"));
-    return this.#try(button, async () => {
-      const text = await fetchWhole(this.connection, message.dataset.message ?? "", block.dataset.source ?? "");
+    const pre = /** @type {HTMLElement} */ (block.querySelector("pre"));
+    return this.#attempt(button, async () => {
+      const text = await fetchFullText(this.connection, message.dataset.message ?? "", block.dataset.source ?? "");
       button.hidden = true;
-      place.focus({ preventScroll: true });
-      await drawWhole(place, block.dataset.part === "result-block" ? toolOutcome(text) : prettyJson(text));
+      pre.focus({ preventScroll: true });
+      await showFullText(pre, block.dataset.part === "result-block" ? toolResultText(text) : prettyJson(text));
     });
   }
 
-  /** Does it once at a time, and says why if it cannot be done. @param {HTMLButtonElement} button @param {() => Promise<void>} act */
-  async #try(button, act) {
+  /**
+   * Runs an action while its button is disabled, and shows an error message if it fails.
+   * @param {HTMLButtonElement} button
+   * @param {() => Promise<void>} action
+   */
+  async #attempt(button, action) {
     button.disabled = true;
-    this.notes.clear();
+    this.notices.clear();
     try {
-      await act();
+      await action();
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     } finally {
       button.disabled = false;
     }
   }
 
   /** @param {unknown} error */
-  #complain(error) {
-    if (error instanceof RequestRefused) {
-      this.notes.show(sentenceOf(error));
-    } else if (error instanceof ConnectionLost) {
-      this.notes.show(say("offline_action"));
+  #showError(error) {
+    if (error instanceof RequestError) {
+      this.notices.show(errorMessage(error));
+    } else if (error instanceof ConnectionLostError) {
+      this.notices.show(translate("offline_action"));
     } else {
       throw error;
     }

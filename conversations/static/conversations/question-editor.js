@@ -1,40 +1,40 @@
-// A question being edited in its place. What was typed is kept until the server has acknowledged it, or it is cancelled.
+// The form that edits a question in place. The draft is kept until the server has acknowledged it or the user cancels.
 
-import { RequestRefused } from "./connection.js";
+import { RequestError } from "./connection.js";
+import { cloneTemplate, fitHeight, getPart } from "./dom.js";
 import { newRequestId } from "./drafts.js";
-import { copyOf, part } from "./page.js";
-import { sentenceOf } from "./errors.js";
+import { errorMessage } from "./errors.js";
+import { isComposing } from "./keyboard.js";
 
-/** @import { Drafts } from "./drafts.js" */
+/** @import { Drafts, PendingMessage } from "./drafts.js" */
 
-const SAVE_AFTER = 200;
-const IME_KEY = 229;
+const SAVE_DELAY_MS = 200;
 
 export class QuestionEditor {
   #saveTimer = 0;
   #isSending = false;
-  /** @type {{id: string, text: string} | null} */ #request = null;
+  /** @type {PendingMessage | null} */ #pending = null;
 
   /**
    * @param {HTMLElement} question
    * @param {Drafts} drafts
-   * @param {(text: string, requestId: string) => Promise<void>} send rejects with RequestRefused
+   * @param {(text: string, requestId: string) => Promise<void>} send rejects with RequestError
    */
   constructor(question, drafts, send) {
     this.question = question;
     this.id = question.dataset.message ?? "";
     this.drafts = drafts;
     this.send = send;
-    this.bubble = part(question, "text");
-    this.form = /** @type {HTMLFormElement} */ (copyOf("blank-editor", "form"));
-    this.field = /** @type {HTMLTextAreaElement} */ (part(this.form, "field"));
+    const bubble = getPart(question, "text");
+    this.form = /** @type {HTMLFormElement} */ (cloneTemplate("blank-editor", "form"));
+    this.field = /** @type {HTMLTextAreaElement} */ (getPart(this.form, "field"));
     const { text, request } = drafts.load(this.id);
-    this.#request = request;
-    this.field.value = text || (this.bubble.textContent ?? "");
-    this.#listen();
-    this.bubble.after(this.form);
+    this.#pending = request;
+    this.field.value = text || (bubble.textContent ?? "");
+    this.#addListeners();
+    bubble.after(this.form);
     question.classList.add("editing");
-    this.#resize();
+    fitHeight(this.field);
   }
 
   focus() {
@@ -43,33 +43,30 @@ export class QuestionEditor {
     this.form.scrollIntoView({ block: "nearest" });
   }
 
-  #listen() {
+  #addListeners() {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#submit();
     });
-    part(this.form, "cancel").addEventListener("click", () => this.#cancel());
-    this.field.addEventListener("keydown", (event) => this.#pressed(event));
+    getPart(this.form, "cancel").addEventListener("click", () => this.#cancel());
+    this.field.addEventListener("keydown", (event) => {
+      if (isComposing(event)) {
+        return;
+      }
+      if (event.key === "Enter" && !event.shiftKey) {
+        event.preventDefault();
+        void this.#submit();
+      } else if (event.key === "Escape") {
+        event.preventDefault();
+        event.stopPropagation();
+        this.#cancel();
+      }
+    });
     this.field.addEventListener("input", () => {
-      this.#resize();
-      this.#saveTimer ||= setTimeout(() => this.#save(), SAVE_AFTER);
+      fitHeight(this.field);
+      this.#saveTimer ||= setTimeout(() => this.#save(), SAVE_DELAY_MS);
     });
     addEventListener("pagehide", () => this.form.isConnected && this.#saveTimer && this.#save());
-  }
-
-  /** @param {KeyboardEvent} event */
-  #pressed(event) {
-    if (event.isComposing || event.keyCode === IME_KEY) {
-      return;
-    }
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      void this.#submit();
-    } else if (event.key === "Escape") {
-      event.preventDefault();
-      event.stopPropagation();
-      this.#cancel();
-    }
   }
 
   async #submit() {
@@ -77,46 +74,41 @@ export class QuestionEditor {
     if (!text.trim() || this.#isSending) {
       return;
     }
-    this.#request = this.#request?.text === text ? this.#request : { id: newRequestId(), text };
+    this.#pending = this.#pending?.text === text ? this.#pending : { id: newRequestId(), text };
     this.#setSending(true);
     this.#save();
     try {
-      await this.send(text, this.#request.id);
-      this.#forget();
+      await this.send(text, this.#pending.id);
+      this.#deleteDraft();
     } catch (error) {
-      this.#request = null;
+      this.#pending = null;
       this.#setSending(false);
       this.#save();
-      if (!(error instanceof RequestRefused)) {
+      if (!(error instanceof RequestError)) {
         throw error;
       }
-      this.#complain(sentenceOf(error));
+      const message = getPart(this.form, "complaint");
+      message.textContent = errorMessage(error);
+      message.hidden = false;
+      this.field.focus({ preventScroll: true });
     }
-  }
-
-  /** @param {string} sentence */
-  #complain(sentence) {
-    const complaint = part(this.form, "complaint");
-    complaint.textContent = sentence;
-    complaint.hidden = false;
-    this.field.focus({ preventScroll: true });
   }
 
   /** @param {boolean} isSending */
   #setSending(isSending) {
     this.#isSending = isSending;
-    /** @type {HTMLButtonElement} */ (part(this.form, "submit")).disabled = isSending;
-    part(this.form, "complaint").hidden = true;
+    /** @type {HTMLButtonElement} */ (getPart(this.form, "submit")).disabled = isSending;
+    getPart(this.form, "complaint").hidden = true;
   }
 
   #cancel() {
-    this.#forget();
+    this.#deleteDraft();
     this.form.remove();
     this.question.classList.remove("editing");
     /** @type {HTMLElement | null} */ (this.question.querySelector('[data-action="edit"]'))?.focus({ preventScroll: true });
   }
 
-  #forget() {
+  #deleteDraft() {
     clearTimeout(this.#saveTimer);
     this.drafts.save(this.id, { text: "", request: null });
   }
@@ -124,13 +116,6 @@ export class QuestionEditor {
   #save() {
     clearTimeout(this.#saveTimer);
     this.#saveTimer = 0;
-    this.drafts.save(this.id, { text: this.field.value, request: this.#request });
-  }
-
-  #resize() {
-    if (!CSS.supports("field-sizing", "content")) {
-      this.field.style.blockSize = "auto";
-      this.field.style.blockSize = `${this.field.scrollHeight}px`;
-    }
+    this.drafts.save(this.id, { text: this.field.value, request: this.#pending });
   }
 }

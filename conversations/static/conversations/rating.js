@@ -1,73 +1,73 @@
-// Thumbs up or down for an answer, and a few words about it for who wants to say more.
+// Rates an answer with a thumb up or down and an optional comment.
 
-import { copyOf, part } from "./page.js";
-import { say } from "./strings.js";
+import { cloneTemplate, getPart } from "./dom.js";
+import { translate } from "./strings.js";
 
 /**
  * @typedef {object} RatingActions
- * @property {(rating: number, comment?: string) => Promise<void>} rate rejects if the server did not take it
- * @property {(sentence: string) => void} announce
- * @property {(error: unknown) => void} complain
+ * @property {(rating: number, comment?: string) => Promise<void>} rate rejects if the server did not store it
+ * @property {(text: string) => void} announce
+ * @property {(error: unknown) => void} showError
  */
 
 /**
- * A thumb was pressed: again, it is taken back.
+ * Rates an answer by the thumb that was clicked, or withdraws the rating if the thumb was pressed already.
  * @param {HTMLElement} answer
  * @param {HTMLButtonElement} thumb
  * @param {RatingActions} actions
  */
 export async function rate(answer, thumb, actions) {
   const thumbs = /** @type {NodeListOf<HTMLButtonElement>} */ (answer.querySelectorAll('[data-action="rate"]'));
-  const before = [...thumbs].find((one) => one.ariaPressed === "true");
-  const after = thumb === before ? undefined : thumb;
-  press(thumbs, after);
+  const previous = [...thumbs].find((button) => button.ariaPressed === "true");
+  const pressed = thumb === previous ? undefined : thumb;
+  setPressed(thumbs, pressed);
   answer.querySelector(".comment")?.remove();
   try {
-    await actions.rate(Number(after?.dataset.rating ?? 0));
-    if (after) {
-      askWhy(answer, after, actions);
+    await actions.rate(Number(pressed?.dataset.rating ?? 0));
+    if (pressed) {
+      showCommentForm(answer, pressed, actions);
     }
   } catch (error) {
-    press(thumbs, before);
-    actions.complain(error);
+    setPressed(thumbs, previous);
+    actions.showError(error);
   }
 }
 
 /** @param {NodeListOf<HTMLButtonElement>} thumbs @param {HTMLButtonElement | undefined} pressed */
-function press(thumbs, pressed) {
-  thumbs.forEach((one) => (one.ariaPressed = String(one === pressed)));
+function setPressed(thumbs, pressed) {
+  thumbs.forEach((thumb) => (thumb.ariaPressed = String(thumb === pressed)));
 }
 
 /** @param {HTMLElement} answer @param {HTMLButtonElement} thumb @param {RatingActions} actions */
-function askWhy(answer, thumb, actions) {
-  const form = /** @type {HTMLFormElement} */ (copyOf("blank-comment", "form"));
-  const field = /** @type {HTMLInputElement} */ (part(form, "field"));
-  field.placeholder = say(thumb.dataset.rating === "1" ? "why_good" : "why_bad");
+function showCommentForm(answer, thumb, actions) {
+  const form = /** @type {HTMLFormElement} */ (cloneTemplate("blank-comment", "form"));
+  const field = /** @type {HTMLInputElement} */ (getPart(form, "field"));
+  field.placeholder = translate(thumb.dataset.rating === "1" ? "why_good" : "why_bad");
   field.value = answer.dataset.comment ?? "";
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
       await actions.rate(Number(thumb.dataset.rating), field.value);
       answer.dataset.comment = field.value;
-      close(form, thumb);
-      actions.announce(say("thanks"));
+      closeForm(form, thumb);
+      actions.announce(translate("thanks"));
     } catch (error) {
-      actions.complain(error);
+      actions.showError(error);
     }
   });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       event.stopPropagation();
       event.preventDefault();
-      close(form, thumb);
+      closeForm(form, thumb);
     }
   });
-  part(form, "cancel").addEventListener("click", () => close(form, thumb));
+  getPart(form, "cancel").addEventListener("click", () => closeForm(form, thumb));
   answer.append(form);
 }
 
-/** @param {HTMLFormElement} form @param {HTMLButtonElement} thumb where the focus goes, if it was in the form */
-function close(form, thumb) {
+/** @param {HTMLFormElement} form @param {HTMLButtonElement} thumb is focused if the focus was in the form */
+function closeForm(form, thumb) {
   const hadFocus = form.contains(document.activeElement);
   form.remove();
   if (hadFocus) {

@@ -1,138 +1,143 @@
-// Where the reader is. The view follows what grows at its end until the reader scrolls up.
+// The scroll position of the transcript: it follows new content at the end until the user scrolls up.
 
-const NEAR = 32;
+const NEAR_END_PX = 32;
 
 export class Scroller {
-  #following = true;
+  #isFollowing = true;
+  /** The scroll position that was seen last. */
   #top = 0;
 
   /**
-   * @param {HTMLElement} view what scrolls
-   * @param {HTMLElement} content what is in it
-   * @param {HTMLElement} jump the button that leads to the end
+   * @param {HTMLElement} view the scroll container
+   * @param {HTMLElement} content its content
+   * @param {HTMLElement} jumpButton scrolls to the end
    */
-  constructor(view, content, jump) {
+  constructor(view, content, jumpButton) {
     this.view = view;
     this.content = content;
-    this.jump = jump;
+    this.jumpButton = jumpButton;
     this.#top = view.scrollTop;
-    view.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    view.addEventListener("wheel", (event) => event.deltaY < 0 && this.#away() > 0 && this.#release(), { passive: true });
-    content.addEventListener("click", (event) => event.target instanceof Element && event.target.closest("summary") && this.#release());
-    jump.addEventListener("click", () => this.toEnd());
-    const sizes = new ResizeObserver(() => this.#resized());
-    sizes.observe(view);
-    sizes.observe(content);
+    view.addEventListener("scroll", () => this.#handleScroll(), { passive: true });
+    view.addEventListener("wheel", (event) => {
+      if (event.deltaY < 0 && this.#distanceToEnd() > 0) {
+        this.#isFollowing = false;
+      }
+    }, { passive: true });
+    content.addEventListener("click", (event) => {
+      if (event.target instanceof Element && event.target.closest("summary")) {
+        this.#isFollowing = false;
+      }
+    });
+    jumpButton.addEventListener("click", () => this.scrollToEnd());
+    const observer = new ResizeObserver(() => this.#handleResize());
+    observer.observe(view);
+    observer.observe(content);
   }
 
-  toEnd() {
-    this.#following = true;
-    this.#resized();
+  scrollToEnd() {
+    this.#isFollowing = true;
+    this.#handleResize();
   }
 
   /**
-   * Makes a change that may move what the reader looks at, and keeps it in its place.
-   * @param {() => void} change may replace messages and steps by new ones of the same ids
+   * Makes a change to the content without moving what is in view.
+   * @param {() => void} change may replace messages and steps by new elements with the same ids
    */
-  keepPlace(change) {
-    this.#following &&= !this.#isAbove();
-    const anchor = this.#following ? null : this.#anchor();
+  preserveScroll(change) {
+    this.#isFollowing &&= !this.#hasScrolledUp();
+    const anchor = this.#isFollowing ? null : this.#findAnchor();
     const before = anchor?.getBoundingClientRect().top ?? 0;
     change();
-    const now = anchor && this.#sameAs(anchor);
-    if (now) {
-      this.view.scrollTop += now.getBoundingClientRect().top - before;
+    const replacement = anchor && this.#findReplacement(anchor);
+    if (replacement) {
+      this.view.scrollTop += replacement.getBoundingClientRect().top - before;
       this.#top = this.view.scrollTop;
     }
-    this.#changed();
+    this.#handleChange();
   }
 
   /**
-   * Makes a change, and keeps an element of the reader's choice in its place: what is below may be another length then.
-   * @param {() => HTMLElement | null | undefined} find the element, or after the change the one in its stead
+   * Makes a change to the content without moving one element. What is below it may become shorter or longer.
+   * @param {() => HTMLElement | null | undefined} findElement returns the element, or after the change its replacement
    * @param {() => void} change
    */
-  hold(find, change) {
-    const before = find()?.getBoundingClientRect().top;
-    this.#following = false;
+  pinElement(findElement, change) {
+    const before = findElement()?.getBoundingClientRect().top;
+    this.#isFollowing = false;
     change();
-    const now = find()?.getBoundingClientRect().top;
-    if (before !== undefined && now !== undefined) {
-      this.view.scrollTop += now - before;
+    const after = findElement()?.getBoundingClientRect().top;
+    if (before !== undefined && after !== undefined) {
+      this.view.scrollTop += after - before;
     }
     this.#top = this.view.scrollTop;
-    this.#changed();
+    this.#handleChange();
   }
 
-  /** The size of what is new is known once it was drawn. */
-  #changed() {
-    if (this.#following) {
-      this.#resized();
+  #handleChange() {
+    if (this.#isFollowing) {
+      this.#handleResize();
     } else {
-      requestAnimationFrame(() => requestAnimationFrame(() => this.#resized()));
+      // With content-visibility, the size of new elements is known only after they were rendered.
+      requestAnimationFrame(() => requestAnimationFrame(() => this.#handleResize()));
     }
   }
 
-  #away() {
+  #distanceToEnd() {
     return this.view.scrollHeight - this.view.scrollTop - this.view.clientHeight;
   }
 
-  #release() {
-    this.#following = false;
+  /** Whether the user has scrolled up since #top was set. The scroll event comes only with the next frame. */
+  #hasScrolledUp() {
+    return this.view.scrollTop < this.#top && this.#distanceToEnd() > 1;
   }
 
-  /** Whether the reader has scrolled up since the view was here last: the browser tells of that with the next frame only. */
-  #isAbove() {
-    return this.view.scrollTop < this.#top && this.#away() > 1;
-  }
-
-  #scrolled() {
-    const away = this.#away();
-    if (this.#isAbove()) {
-      this.#following = false;
-    } else if (away <= NEAR) {
-      this.#following = true;
+  #handleScroll() {
+    const distance = this.#distanceToEnd();
+    if (this.#hasScrolledUp()) {
+      this.#isFollowing = false;
+    } else if (distance <= NEAR_END_PX) {
+      this.#isFollowing = true;
     }
     this.#top = this.view.scrollTop;
-    this.#showJump(away);
+    this.#updateJumpButton(distance);
   }
 
-  #resized() {
-    this.#following ||= this.#away() <= 1;
-    if (this.#following && this.#hasMessages()) {
+  #handleResize() {
+    this.#isFollowing ||= this.#distanceToEnd() <= 1;
+    if (this.#isFollowing && this.#hasMessages()) {
       this.view.scrollTop = this.view.scrollHeight;
       this.#top = this.view.scrollTop;
     }
-    this.#showJump(this.#away());
+    this.#updateJumpButton(this.#distanceToEnd());
   }
 
-  /** @param {number} away */
-  #showJump(away) {
-    this.jump.hidden = this.#following || away <= NEAR || !this.#hasMessages();
+  /** @param {number} distance to the end */
+  #updateJumpButton(distance) {
+    this.jumpButton.hidden = this.#isFollowing || distance <= NEAR_END_PX || !this.#hasMessages();
   }
 
-  /** Else there is the welcome, which one reads from its beginning. */
+  /** An empty chat shows a welcome text, which is read from its beginning. */
   #hasMessages() {
     return this.content.querySelector("[data-message]") !== null;
   }
 
-  /** The first step or message of which something is in view. */
-  #anchor() {
-    const top = this.view.getBoundingClientRect().top;
+  /** Returns the first step in view, or the first message if it has no step in view. */
+  #findAnchor() {
+    const { top } = this.view.getBoundingClientRect();
     /** @param {Iterable<Element>} elements */
-    const firstInView = (elements) => [...elements].find((one) => one.getBoundingClientRect().bottom > top);
+    const firstInView = (elements) => [...elements].find((element) => element.getBoundingClientRect().bottom > top);
     const message = firstInView(this.content.querySelectorAll("[data-message]"));
     return message && (firstInView(message.querySelectorAll("[data-step]")) ?? message);
   }
 
-  /** @param {Element} anchor @returns {Element | null | undefined} */
-  #sameAs(anchor) {
+  /** Returns the element that shows the same step or message as an anchor. @param {Element} anchor @returns {Element | null | undefined} */
+  #findReplacement(anchor) {
     if (anchor.isConnected) {
       return anchor;
     }
-    const message = /** @type {HTMLElement | null} */ (anchor.closest("[data-message]"));
-    const found = message && this.content.querySelector(`[data-message="${message.dataset.message}"]`);
+    const oldMessage = /** @type {HTMLElement | null} */ (anchor.closest("[data-message]"));
+    const message = oldMessage && this.content.querySelector(`[data-message="${oldMessage.dataset.message}"]`);
     const step = anchor instanceof HTMLElement ? anchor.dataset.step : undefined;
-    return (step && found?.querySelector(`[data-step="${step}"]`)) || found;
+    return (step && message?.querySelector(`[data-step="${step}"]`)) || message;
   }
 }

@@ -1,33 +1,35 @@
-// The search: a dialog over the page, in which a word finds conversations and actions.
+// The search dialog, which finds conversations by their title, and actions.
 
-import { ConnectionLost, RequestRefused } from "./connection.js";
+import { ConnectionLostError, RequestError } from "./connection.js";
+import { shortDate } from "./dates.js";
 import { openDialog } from "./dialog.js";
-import { shortMoment } from "./dates.js";
-import { addresses, copyOf, element, part } from "./page.js";
-import { say } from "./strings.js";
+import { cloneTemplate, getElement, getPart, urls } from "./dom.js";
+import { translate } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
-/** @import { ConversationObject } from "./wire.js" */
+/** @import { ConversationObject } from "./protocol.js" */
 
-const TYPING_PAUSE = 120;
-const RECENT = 6;
-const FOUND = 30;
+const DEBOUNCE_MS = 120;
+const MAX_RECENT = 6;
+const MAX_RESULTS = 30;
 
 export class Search {
   #timer = 0;
-  #asked = 0;
-  #isAsking = false;
-  #opensFirst = false;
+  /** The number of the newest query; results of older queries are dropped. */
+  #queryId = 0;
+  #isPending = false;
+  /** Whether to open the first result when the results come, because Enter was pressed before. */
+  #opensFirstResult = false;
 
   /** @param {Connection} connection */
   constructor(connection) {
     this.connection = connection;
-    this.dialog = element("search", HTMLDialogElement);
-    this.field = element("search-text", HTMLInputElement);
-    this.found = part(this.dialog, "found");
-    this.actions = /** @type {HTMLElement[]} */ ([...part(this.dialog, "actions").querySelectorAll('[role="option"]')]);
-    this.field.addEventListener("input", () => this.#typed());
-    this.field.addEventListener("keydown", (event) => this.#pressed(event));
+    this.dialog = getElement("search", HTMLDialogElement);
+    this.field = getElement("search-text", HTMLInputElement);
+    this.results = getPart(this.dialog, "found");
+    this.actions = getPart(this.dialog, "actions");
+    this.field.addEventListener("input", () => this.#handleInput());
+    this.field.addEventListener("keydown", (event) => this.#handleKey(event));
     this.dialog.addEventListener("click", (event) => {
       if (event.target instanceof Element && event.target.closest("button[role=option]")) {
         this.dialog.close();
@@ -46,88 +48,85 @@ export class Search {
 
   open() {
     this.field.value = "";
-    this.#show([], "");
+    this.#showResults([], "");
     openDialog(this.dialog);
     this.field.focus();
-    void this.#find();
+    void this.#search();
   }
 
-  #typed() {
-    this.#asked += 1; // What is under way answers another question
+  #handleInput() {
+    this.#queryId += 1; // Drops the results that are under way.
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#find(), TYPING_PAUSE);
-    this.#isAsking = true;
-    this.#opensFirst = false;
+    this.#timer = setTimeout(() => void this.#search(), DEBOUNCE_MS);
+    this.#isPending = true;
+    this.#opensFirstResult = false;
     this.#filter();
   }
 
-  /** Shows what the server finds; of several answers, that to the newest question. */
-  async #find() {
+  async #search() {
     const query = this.field.value.trim();
-    const asked = ++this.#asked;
+    const queryId = ++this.#queryId;
     try {
-      const lists = query ? [{ query, limit: FOUND }, { query, archived: true, limit: FOUND }] : [{ limit: RECENT }];
-      const answers = await Promise.all(lists.map((params) => this.connection.request("conversation.list", params)));
-      if (asked === this.#asked) {
-        this.#show(answers.flatMap(({ conversations }) => conversations), query);
+      const params = query ? [{ query, limit: MAX_RESULTS }, { query, archived: true, limit: MAX_RESULTS }] : [{ limit: MAX_RECENT }];
+      const responses = await Promise.all(params.map((param) => this.connection.request("conversation.list", param)));
+      if (queryId === this.#queryId) {
+        this.#showResults(responses.flatMap(({ conversations }) => conversations), query);
       }
     } catch (error) {
-      if (!(error instanceof ConnectionLost || error instanceof RequestRefused)) {
+      if (!(error instanceof ConnectionLostError || error instanceof RequestError)) {
         throw error;
       }
-      if (asked === this.#asked) {
-        this.#show([], query);
-        this.#note(say("search_offline"));
+      if (queryId === this.#queryId) {
+        this.#showResults([], query);
+        this.#showNote(translate("search_offline"));
       }
     }
   }
 
   /** @param {ConversationObject[]} conversations @param {string} query */
-  #show(conversations, query) {
-    const options = conversations.map((conversation) => resultOf(conversation, query));
-    part(this.found, "heading").textContent = say(query ? "conversations" : "recent");
-    this.found.querySelectorAll("[role=option]").forEach((option) => option.remove());
-    this.found.append(...options);
-    this.#isAsking = false;
+  #showResults(conversations, query) {
+    const results = conversations.map((conversation) => createResult(conversation, query));
+    getPart(this.results, "heading").textContent = translate(query ? "conversations" : "recent");
+    optionsIn(this.results).forEach((option) => option.remove());
+    this.results.append(...results);
+    this.#isPending = false;
     this.#filter();
-    this.#note(query && !options.length ? say("nothing_found", { query }) : "");
-    part(this.dialog, "status").textContent = query ? say("found", { n: this.#options().length }) : "";
-    const [first] = this.#options();
-    if (this.#opensFirst && first) {
-      first.click();
+    this.#showNote(query && !results.length ? translate("nothing_found", { query }) : "");
+    const options = this.#visibleOptions();
+    getPart(this.dialog, "status").textContent = query ? translate("found", { n: options.length }) : "";
+    if (this.#opensFirstResult) {
+      options[0]?.click();
     }
-    this.#opensFirst = false;
+    this.#opensFirstResult = false;
   }
 
-  /** @param {string} sentence empty for none */
-  #note(sentence) {
-    const note = part(this.dialog, "note");
-    note.textContent = sentence;
-    note.hidden = !sentence;
+  /** @param {string} text "" hides the note */
+  #showNote(text) {
+    const note = getPart(this.dialog, "note");
+    note.textContent = text;
+    note.hidden = !text;
   }
 
-  /** Hides what is not meant, at once: also of what was found before the last letters were typed. */
+  /** Hides what does not match: actions, and until new results come, old ones. */
   #filter() {
     const query = this.field.value.trim().toLowerCase();
     const words = query.split(/\s+/);
-    for (const action of this.actions) {
+    for (const action of optionsIn(this.actions)) {
       action.hidden = !words.every((word) => titleOf(action).includes(word));
     }
-    const found = /** @type {NodeListOf<HTMLElement>} */ (this.found.querySelectorAll("[role=option]"));
-    for (const option of found) {
-      option.hidden = this.#isAsking && !titleOf(option).includes(query);
+    for (const result of optionsIn(this.results)) {
+      result.hidden = this.#isPending && !titleOf(result).includes(query);
     }
-    for (const group of [this.found, part(this.dialog, "actions")]) {
+    for (const group of [this.results, this.actions]) {
       group.hidden = !group.querySelector("[role=option]:not([hidden])");
     }
-    this.#note("");
-    this.#select(this.#options()[0] ?? null);
+    this.#showNote("");
+    this.#select(this.#visibleOptions()[0] ?? null);
   }
 
   /** @returns {HTMLElement[]} */
-  #options() {
-    const all = /** @type {NodeListOf<HTMLElement>} */ (this.dialog.querySelectorAll("[role=option]"));
-    return [...all].filter((option) => !option.hidden);
+  #visibleOptions() {
+    return [...optionsIn(this.dialog)].filter((option) => !option.hidden);
   }
 
   /** @returns {HTMLElement | null} */
@@ -143,25 +142,30 @@ export class Search {
   }
 
   /** @param {KeyboardEvent} event */
-  #pressed(event) {
+  #handleKey(event) {
     if (event.isComposing) {
       return;
     }
     const selected = this.#selected();
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      const options = this.#options();
-      const at = selected ? options.indexOf(selected) : -1;
-      const next = options[(at + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length];
+      const options = this.#visibleOptions();
+      const index = selected ? options.indexOf(selected) : -1;
+      const next = options[(index + (event.key === "ArrowDown" ? 1 : -1) + options.length) % options.length];
       event.preventDefault();
       this.#select(next ?? null);
       next?.scrollIntoView({ block: "nearest" });
     } else if (event.key === "Enter" && selected) {
       event.preventDefault();
-      open(selected, event.ctrlKey || event.metaKey);
+      choose(selected, event.ctrlKey || event.metaKey);
     } else if (event.key === "Enter") {
-      this.#opensFirst = this.#isAsking;
+      this.#opensFirstResult = this.#isPending;
     }
   }
+}
+
+/** @param {Element} root @returns {NodeListOf<HTMLElement>} */
+function optionsIn(root) {
+  return root.querySelectorAll("[role=option]");
 }
 
 /** @param {HTMLElement} option @returns {string} in lower case */
@@ -170,7 +174,7 @@ function titleOf(option) {
 }
 
 /** @param {HTMLElement} option @param {boolean} inNewTab */
-function open(option, inNewTab) {
+function choose(option, inNewTab) {
   if (inNewTab && option instanceof HTMLAnchorElement) {
     window.open(option.href, "_blank", "noopener");
   } else {
@@ -179,23 +183,23 @@ function open(option, inNewTab) {
 }
 
 /** @param {ConversationObject} conversation @param {string} query @returns {HTMLElement} */
-function resultOf({ id, title, archived, updated_at: updated }, query) {
-  const result = /** @type {HTMLAnchorElement} */ (copyOf("blank-result", ".result"));
-  const moment = shortMoment(Date.parse(updated));
+function createResult({ id, title, archived, updated_at: updated }, query) {
+  const result = /** @type {HTMLAnchorElement} */ (cloneTemplate("blank-result", ".result"));
+  const date = shortDate(Date.parse(updated));
   result.id = `result-${id}`;
-  result.href = addresses.conversation(id);
-  /** @type {HTMLElement} */ (result.querySelector(".result-title")).append(...marked(title || say("untitled"), query));
-  /** @type {HTMLElement} */ (result.querySelector(".result-note")).textContent = archived ? `${say("archive")} · ${moment}` : moment;
+  result.href = urls.conversation(id);
+  /** @type {HTMLElement} */ (result.querySelector(".result-title")).append(...highlightMatch(title || translate("untitled"), query));
+  /** @type {HTMLElement} */ (result.querySelector(".result-note")).textContent = archived ? `${translate("archive")} · ${date}` : date;
   return result;
 }
 
-/** The title, with what was asked for marked. @param {string} title @param {string} query @returns {Array<string | HTMLElement>} */
-function marked(title, query) {
-  const at = query ? title.toLowerCase().indexOf(query.toLowerCase()) : -1;
-  if (at < 0) {
+/** Returns a title with the query in a `<mark>`. @param {string} title @param {string} query @returns {Array<string | HTMLElement>} */
+function highlightMatch(title, query) {
+  const start = query ? title.toLowerCase().indexOf(query.toLowerCase()) : -1;
+  if (start < 0) {
     return [title];
   }
   const mark = document.createElement("mark");
-  mark.textContent = title.slice(at, at + query.length);
-  return [title.slice(0, at), mark, title.slice(at + query.length)];
+  mark.textContent = title.slice(start, start + query.length);
+  return [title.slice(0, start), mark, title.slice(start + query.length)];
 }

@@ -1,14 +1,14 @@
-// The dialog with the settings of this conversation.
+// The dialog with the settings of the conversation.
 
-import { ConnectionLost, RequestRefused } from "./connection.js";
+import { ConnectionLostError, RequestError } from "./connection.js";
 import { openDialog } from "./dialog.js";
-import { copyOf, element, part } from "./page.js";
-import { sentenceOf } from "./errors.js";
-import { say } from "./strings.js";
+import { cloneTemplate, getElement, getPart } from "./dom.js";
+import { errorMessage } from "./errors.js";
+import { translate } from "./strings.js";
 
 /** @import { Connection } from "./connection.js" */
 /** @import { ConversationSettings, Settings } from "./conversation-settings.js" */
-/** @import { ToolObject } from "./wire.js" */
+/** @import { ToolObject } from "./protocol.js" */
 
 export class SettingsDialog {
   /** @type {ToolObject[]} */ #tools = [];
@@ -17,27 +17,27 @@ export class SettingsDialog {
   constructor(connection, settings) {
     this.connection = connection;
     this.settings = settings;
-    this.dialog = element("settings-dialog", HTMLDialogElement);
-    this.form = element("settings-form", HTMLFormElement);
-    this.toolList = element("settings-tools", HTMLElement);
+    this.dialog = getElement("settings-dialog", HTMLDialogElement);
+    this.form = getElement("settings-form", HTMLFormElement);
+    this.toolList = getElement("settings-tools", HTMLElement);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       void this.#save();
     });
-    this.form.addEventListener("change", () => this.#showToolList());
-    element("settings-cancel", HTMLButtonElement).addEventListener("click", () => this.dialog.close());
+    this.form.addEventListener("change", () => this.#updateToolList());
+    getElement("settings-cancel", HTMLButtonElement).addEventListener("click", () => this.dialog.close());
   }
 
-  /** @param {Record<string, string>} [errors] what the server found wrong, by field */
+  /** @param {Record<string, string>} [errors] messages to show, by field */
   async open(errors = {}) {
     this.#fill(this.settings.values);
-    this.#complain(errors);
+    this.#showErrors(errors);
     openDialog(this.dialog);
     try {
       this.#tools = (await this.connection.request("tools.list", {})).tools;
       this.#fillTools(this.settings.values.tools);
     } catch {
-      this.#note(say("offline_action"));
+      this.#showNote(translate("offline_action"));
     }
   }
 
@@ -46,98 +46,93 @@ export class SettingsDialog {
     this.#field("system_prompt").value = values.system_prompt;
     this.#field("temperature").value = values.temperature?.toString() ?? "";
     this.#field("max_tokens").value = values.max_tokens?.toString() ?? "";
-    this.#box("thinking_enabled").checked = values.thinking_enabled;
-    this.#box("all_tools").checked = values.tools === null;
-    this.#showToolList();
+    this.#field("thinking_enabled").checked = values.thinking_enabled;
+    this.#field("all_tools").checked = values.tools === null;
+    this.#updateToolList();
   }
 
-  /** @param {string[] | null} chosen */
+  /** @param {string[] | null} chosen names, null for all */
   #fillTools(chosen) {
-    const boxes = this.#tools.map((tool) => {
-      const item = copyOf("blank-tool", "label");
-      const box = /** @type {HTMLInputElement} */ (part(item, "box"));
-      box.value = tool.name;
-      box.checked = chosen?.includes(tool.name) ?? true;
-      part(item, "name").textContent = tool.name;
-      part(item, "description").textContent = firstSentence(tool.description);
+    const items = this.#tools.map((tool) => {
+      const item = cloneTemplate("blank-tool", "label");
+      const checkbox = /** @type {HTMLInputElement} */ (getPart(item, "box"));
+      checkbox.value = tool.name;
+      checkbox.checked = chosen?.includes(tool.name) ?? true;
+      getPart(item, "name").textContent = tool.name;
+      getPart(item, "description").textContent = firstSentence(tool.description);
       return item;
     });
-    this.toolList.replaceChildren(...boxes);
-    this.#showToolList();
+    this.toolList.replaceChildren(...items);
+    this.#updateToolList();
   }
 
-  #showToolList() {
-    this.toolList.hidden = this.#box("all_tools").checked;
+  #updateToolList() {
+    this.toolList.hidden = this.#field("all_tools").checked;
   }
 
-  /** @returns {Partial<Settings>} what is in the fields; what is no number is sent as it is, for the server to say so */
-  #entered() {
-    const chosen = /** @type {NodeListOf<HTMLInputElement>} */ (this.toolList.querySelectorAll("input:checked"));
-    const isKnown = this.#tools.length > 0;
+  /** @returns {Partial<Settings>} the form's values; an invalid number is sent as text, for the server to refuse it */
+  #values() {
+    const checked = /** @type {NodeListOf<HTMLInputElement>} */ (this.toolList.querySelectorAll("input:checked"));
+    const hasTools = this.#tools.length > 0;
     return {
       system_prompt: this.#field("system_prompt").value,
-      temperature: /** @type {number | null} */ (numberIn(this.#field("temperature").value)),
-      max_tokens: /** @type {number | null} */ (numberIn(this.#field("max_tokens").value)),
-      thinking_enabled: this.#box("thinking_enabled").checked,
-      ...(isKnown && { tools: this.#box("all_tools").checked ? null : [...chosen].map((box) => box.value) }),
+      temperature: /** @type {number | null} */ (parseNumber(this.#field("temperature").value)),
+      max_tokens: /** @type {number | null} */ (parseNumber(this.#field("max_tokens").value)),
+      thinking_enabled: this.#field("thinking_enabled").checked,
+      ...(hasTools && { tools: this.#field("all_tools").checked ? null : [...checked].map(({ value }) => value) }),
     };
   }
 
   async #save() {
-    this.#complain({});
+    this.#showErrors({});
     try {
-      await this.settings.change(this.#entered());
+      await this.settings.change(this.#values());
       this.dialog.close();
     } catch (error) {
-      if (error instanceof RequestRefused) {
-        this.#complain(error.errors);
-        this.#note(Object.keys(error.errors).length ? "" : sentenceOf(error));
-      } else if (error instanceof ConnectionLost) {
-        this.#note(say("offline_action"));
+      if (error instanceof RequestError) {
+        this.#showErrors(error.errors);
+        this.#showNote(Object.keys(error.errors).length ? "" : errorMessage(error));
+      } else if (error instanceof ConnectionLostError) {
+        this.#showNote(translate("offline_action"));
       } else {
         throw error;
       }
     }
   }
 
-  /** @param {Record<string, string>} errors by field */
-  #complain(errors) {
-    this.#note("");
-    for (const place of /** @type {NodeListOf<HTMLElement>} */ (this.form.querySelectorAll("[data-error]"))) {
-      const name = place.dataset.error ?? "";
-      const wrong = Object.entries(errors).find(([field]) => field === name || field.startsWith(`${name}.`))?.[1];
-      place.textContent = wrong ? say(`wrong_${name}`) || wrong : "";
-      place.hidden = !wrong;
+  /** Shows these messages instead of the previous ones. @param {Record<string, string>} errors by field */
+  #showErrors(errors) {
+    this.#showNote("");
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.form.querySelectorAll("[data-error]"))) {
+      const name = element.dataset.error ?? "";
+      const message = Object.entries(errors).find(([field]) => field === name || field.startsWith(`${name}.`))?.[1];
+      element.textContent = message ? translate(`wrong_${name}`) || message : "";
+      element.hidden = !message;
       if (name !== "tools") {
-        this.#field(name).ariaInvalid = wrong ? "true" : null;
+        this.#field(name).ariaInvalid = message ? "true" : null;
       }
     }
     /** @type {HTMLElement | null} */ (this.form.querySelector("[aria-invalid]"))?.focus();
   }
 
-  /** @param {string} sentence */
-  #note(sentence) {
-    const note = part(this.form, "note");
-    note.textContent = sentence;
-    note.hidden = !sentence;
+  /** @param {string} text "" hides the note */
+  #showNote(text) {
+    const note = getPart(this.form, "note");
+    note.textContent = text;
+    note.hidden = !text;
   }
 
-  /** @param {string} name @returns {HTMLInputElement | HTMLTextAreaElement} */
+  /** @param {string} name @returns {HTMLInputElement} or a textarea */
   #field(name) {
-    return /** @type {HTMLInputElement} */ (this.form.elements.namedItem(name));
-  }
-
-  /** @param {string} name @returns {HTMLInputElement} */
-  #box(name) {
     return /** @type {HTMLInputElement} */ (this.form.elements.namedItem(name));
   }
 }
 
-/** @param {string} text @returns {number | string | null} null for nothing */
-function numberIn(text) {
-  const written = text.trim().replace(",", ".");
-  const number = Number(written);
-  return written === "" ? null : Number.isNaN(number) ? written : number;
+/** @param {string} text @returns {number | string | null} null for an empty text, the text itself if it is not a number */
+function parseNumber(text) {
+  const trimmed = text.trim().replace(",", ".");
+  const number = Number(trimmed);
+  return trimmed === "" ? null : Number.isNaN(number) ? trimmed : number;
 }
 
 /** @param {string} text @returns {string} */

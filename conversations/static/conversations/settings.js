@@ -1,18 +1,18 @@
-// What makes the settings comfortable; they work without.
+// Entry point of the settings pages, which also work without it.
 
-import { copy } from "./clipboard.js";
-import { tellTimeZone } from "./time-zone.js";
+import { copyText } from "./clipboard.js";
+import { reportTimeZone } from "./time-zone.js";
 
 /** @type {Set<HTMLFormElement>} */
-const changed = new Set();
+const editedForms = new Set();
 
 for (const form of document.forms) {
-  form.addEventListener("input", () => changed.add(form));
-  form.addEventListener("submit", () => changed.clear());
+  form.addEventListener("input", () => editedForms.add(form));
+  form.addEventListener("submit", () => editedForms.clear());
 }
 
 addEventListener("beforeunload", (event) => {
-  if ([...changed].some((form) => [...form.elements].some(isUnsaved))) {
+  if ([...editedForms].some((form) => [...form.elements].some(isUnsaved))) {
     event.preventDefault();
   }
 });
@@ -38,22 +38,19 @@ document.querySelector(".settings-nav [aria-current]")?.scrollIntoView({ block: 
 
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-copies]"))) {
   button.hidden = false;
-  button.addEventListener("click", () => void copyFor(button));
+  button.addEventListener("click", async () => {
+    const source = document.getElementById(button.dataset.copies ?? "");
+    const label = /** @type {HTMLElement} */ (button.querySelector("span"));
+    try {
+      await copyText(source?.textContent ?? "");
+      label.textContent = button.dataset.done ?? "";
+    } catch {
+      label.textContent = button.dataset.failed ?? "";
+    }
+  });
 }
 
-/** @param {HTMLButtonElement} button */
-async function copyFor(button) {
-  const source = document.getElementById(button.dataset.copies ?? "");
-  const label = /** @type {HTMLElement} */ (button.querySelector("span"));
-  try {
-    await copy(source?.textContent ?? "");
-    label.textContent = button.dataset.done ?? "";
-  } catch {
-    label.textContent = button.dataset.failed ?? "";
-  }
-}
+reportTimeZone();
 
-tellTimeZone();
-
-// The page that shows a new token came in answer to a form: loading it again is not to make another.
+// The page with a new API token is the response to a form. Reloading it should not create another token.
 history.replaceState(null, "", location.href);

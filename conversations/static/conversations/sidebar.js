@@ -1,64 +1,55 @@
-// The column beside the page: hidden and shown again, or a drawer where there is little room.
+// The sidebar: a column that can be hidden, or a drawer on narrow screens.
 
-import { element } from "./page.js";
+import { getElement } from "./dom.js";
 
-const KEPT_AS = "sidebar";
+const STORAGE_KEY = "sidebar";
 
 export class Sidebar {
-  #hasRoom = matchMedia("(min-width: 48.01rem)");
+  #isWide = matchMedia("(min-width: 48.01rem)");
   #state = document.documentElement.dataset;
 
   constructor() {
-    this.column = element("sidebar", HTMLElement);
-    this.closer = /** @type {HTMLElement} */ (this.column.querySelector("[data-sidebar-closer]"));
-    this.openers = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-sidebar-opener]"));
-    for (const button of [this.closer, ...this.openers]) {
+    this.element = getElement("sidebar", HTMLElement);
+    this.closeButton = /** @type {HTMLElement} */ (this.element.querySelector("[data-sidebar-closer]"));
+    this.openButtons = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-sidebar-opener]"));
+    for (const button of [this.closeButton, ...this.openButtons]) {
       button.addEventListener("click", (event) => {
         event.preventDefault();
         this.toggle();
       });
     }
-    this.#hasRoom.addEventListener("change", () => this.#hideDrawer());
-    this.column.addEventListener("toggle", () => this.#tell());
-    this.#tell();
+    this.#isWide.addEventListener("change", () => {
+      if (this.element.matches(":popover-open")) {
+        this.element.hidePopover();
+      }
+      this.#updateExpanded();
+    });
+    this.element.addEventListener("toggle", () => this.#updateExpanded());
+    this.#updateExpanded();
   }
 
   get isShown() {
-    return this.#hasRoom.matches ? this.#state.sidebar !== "hidden" : this.column.matches(":popover-open");
+    return this.#isWide.matches ? this.#state.sidebar !== "hidden" : this.element.matches(":popover-open");
   }
 
   toggle() {
-    if (!this.#hasRoom.matches) {
-      this.column.togglePopover();
+    if (!this.#isWide.matches) {
+      this.element.togglePopover();
       return;
     }
     this.#state.sidebar = this.isShown ? "hidden" : "shown";
-    this.#keep(this.#state.sidebar);
-    this.#tell();
-    const [opener] = this.openers;
-    (this.isShown ? this.closer : opener)?.focus({ preventScroll: true });
-  }
-
-  #hideDrawer() {
-    if (this.column.matches(":popover-open")) {
-      this.column.hidePopover();
-    }
-    this.#tell();
-  }
-
-  /** Says to who cannot see it whether the column is there. */
-  #tell() {
-    for (const button of [this.closer, ...this.openers]) {
-      button.setAttribute("aria-expanded", String(this.isShown));
-    }
-  }
-
-  /** @param {string} state */
-  #keep(state) {
     try {
-      localStorage.setItem(KEPT_AS, state);
+      localStorage.setItem(STORAGE_KEY, this.#state.sidebar);
     } catch {
-      // It lasts as long as the page.
+      // Without localStorage the choice lasts as long as the page.
+    }
+    this.#updateExpanded();
+    (this.isShown ? this.closeButton : this.openButtons[0])?.focus({ preventScroll: true });
+  }
+
+  #updateExpanded() {
+    for (const button of [this.closeButton, ...this.openButtons]) {
+      button.setAttribute("aria-expanded", String(this.isShown));
     }
   }
 }

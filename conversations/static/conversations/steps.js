@@ -1,23 +1,33 @@
-// The steps of a live answer: each takes what the server tells of it, and draws what is new once per frame.
+// The views of a live answer's steps, which collect deltas and draw them once per animation frame.
 
-import { GrowingText } from "./growing-text.js";
-import { LiveText } from "./live-text.js";
-import { copyOf, part } from "./page.js";
-import { argumentSummary, closed, duration, prettyJson, say, showAll, thought, toolOutcome } from "./strings.js";
+import { cloneTemplate, getPart } from "./dom.js";
+import { StreamingMarkdown } from "./streaming-markdown.js";
+import { StreamingText } from "./streaming-text.js";
+import {
+  closeTruncatedJson,
+  formatDuration,
+  prettyJson,
+  showAllLabel,
+  summarizeArguments,
+  thinkingLabel,
+  toolResultText,
+  translate,
+} from "./strings.js";
 
-/** @import { Step } from "./wire.js" */
+/** @import { Step } from "./protocol.js" */
 
-const NEAR = 32;
-/** Characters of arguments and results that the server's page shows, and that it knows: the same here. */
-const SHOWN_LENGTH = 20_000;
-const LOADED_LENGTH = 100_000;
+const NEAR_END_PX = 32;
+const MAX_SUMMARY_LENGTH = 200;
+/** How many characters of arguments and results are shown at first, and kept for that. The server's rendering has the same limits. */
+const MAX_SHOWN_LENGTH = 20_000;
+const MAX_KEPT_LENGTH = 100_000;
 
-/** A text of the answer: formatted while it comes, and by the server once it is whole. */
-class TextStep {
+/** A text of the answer, formatted as Markdown. */
+class TextStepView {
   /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
-    this.text = new LiveText(part(element, "content"));
+    this.text = new StreamingMarkdown(getPart(element, "content"));
   }
 
   /** @param {Step} step */
@@ -27,9 +37,9 @@ class TextStep {
     }
   }
 
-  /** @param {string} piece */
-  append(piece) {
-    this.text.append(piece);
+  /** @param {string} text */
+  append(text) {
+    this.text.append(text);
   }
 
   draw() {
@@ -41,81 +51,85 @@ class TextStep {
   }
 }
 
-/** What the model thinks: open while it comes, then folded, unless the reader has decided otherwise. */
-class ThinkingStep {
-  #finished = false;
-  #decided = false;
+/** The model's thinking: open while it streams, then closed unless the user has clicked on it. */
+class ThinkingStepView {
+  #isFinished = false;
+  #wasClicked = false;
 
   /** @param {HTMLElement} element */
   constructor(element) {
     this.element = /** @type {HTMLDetailsElement} */ (element);
-    this.text = new GrowingText(part(element, "content"));
-    element.querySelector("summary")?.addEventListener("click", () => (this.#decided = true));
+    this.content = getPart(element, "content");
+    this.text = new StreamingText(this.content);
+    element.querySelector("summary")?.addEventListener("click", () => (this.#wasClicked = true));
   }
 
   /** @param {Step} step */
-  update({ content, duration: seconds }) {
+  update({ content, duration }) {
     if (content !== undefined) {
       this.text.set(content);
     }
-    if (typeof seconds === "number") {
-      this.#finish(seconds);
+    if (typeof duration === "number") {
+      this.#finish(duration);
     }
   }
 
-  /** @param {string} piece */
-  append(piece) {
-    this.text.append(piece);
+  /** @param {string} text */
+  append(text) {
+    this.text.append(text);
   }
 
   draw() {
-    const { place } = this.text;
-    const isAtEnd = place.scrollHeight - place.scrollTop - place.clientHeight < NEAR;
+    const { content } = this;
+    const isAtEnd = content.scrollHeight - content.scrollTop - content.clientHeight < NEAR_END_PX;
     this.text.draw();
-    if (isAtEnd && !this.#finished) {
-      place.scrollTop = place.scrollHeight;
+    if (isAtEnd && !this.#isFinished) {
+      content.scrollTop = content.scrollHeight;
     }
   }
 
   end() {
-    if (!this.#finished) {
+    if (!this.#isFinished) {
       this.#finish(null);
     }
   }
 
   /** @param {number | null} seconds */
   #finish(seconds) {
-    part(this.element, "label").textContent = thought(seconds);
-    this.element.open &&= this.#decided || this.#finished;
-    this.#finished = true;
+    getPart(this.element, "label").textContent = thinkingLabel(seconds);
+    this.element.open &&= this.#wasClicked || this.#isFinished;
+    this.#isFinished = true;
     delete this.element.dataset.state;
   }
 }
 
-/** A call of a tool, and its result. */
-class ToolStep {
+/** A tool call and its result. */
+class ToolStepView {
   #arguments = "";
   #status = "";
-  /** The result as far as it is shown, its size, and whether it has grown since it was drawn. @type {{text: string, size: number, isNew: boolean} | null} */
+  /**
+   * The beginning of the result, its full length, and whether it has changed since it was drawn.
+   * @type {{text: string, length: number, isChanged: boolean} | null}
+   */
   #result = null;
 
   /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
-    this.text = new GrowingText(part(element, "arguments"));
+    this.text = new StreamingText(getPart(element, "arguments"));
   }
 
   /** @param {Step} step */
-  update({ id, arguments: text, status = "streaming", id_ref: call = "", name = "", progress }) {
+  update({ id, arguments: text, status = "streaming", id_ref: callId = "", name = "", progress }) {
     if (text !== undefined) {
       this.#arguments = text;
       this.text.set(text);
     }
-    this.element.dataset.call = call;
-    part(this.element, "arguments-block").dataset.source = id;
-    part(this.element, "name").textContent = name;
+    this.element.dataset.call = callId;
+    getPart(this.element, "arguments-block").dataset.source = id;
+    getPart(this.element, "name").textContent = name;
     if (status !== "streaming" && (this.#status !== status || text !== undefined)) {
-      this.#showWhole();
+      this.#showCompleteArguments();
     }
     this.#status = status;
     if (!this.#result) {
@@ -123,109 +137,109 @@ class ToolStep {
     }
   }
 
-  /** @param {string} piece */
-  append(piece) {
-    this.#arguments += piece;
-    this.text.append(piece);
+  /** @param {string} text */
+  append(text) {
+    this.#arguments += text;
+    this.text.append(text);
   }
 
   draw() {
     if (this.#status === "streaming") {
       this.text.draw();
-      part(this.element, "summary").textContent = this.#arguments.slice(0, 200);
+      getPart(this.element, "summary").textContent = this.#arguments.slice(0, MAX_SUMMARY_LENGTH);
     }
-    if (this.#result?.isNew) {
-      this.#result.isNew = false;
-      const { text, size } = this.#result;
-      showText(this.element, "result", toolOutcome(size > text.length ? closed(text) : text), size, size > text.length);
+    if (this.#result?.isChanged) {
+      this.#result.isChanged = false;
+      const { text, length } = this.#result;
+      const isTruncated = length > text.length;
+      showBeginning(this.element, "result", toolResultText(isTruncated ? closeTruncatedJson(text) : text), length, isTruncated);
     }
   }
 
-  /** @param {Step} step */
-  addResult({ id, content = "", success, skipped, execution_time: seconds }) {
-    this.#result = { text: "", size: 0, isNew: true };
+  /** @param {Step} step of type tool_result */
+  showResult({ id, content = "", success, skipped, execution_time: seconds }) {
+    this.#result = { text: "", length: 0, isChanged: true };
     this.appendResult(content);
-    part(this.element, "result-block").dataset.source = id;
-    part(this.element, "result-block").hidden = false;
+    getPart(this.element, "result-block").dataset.source = id;
+    getPart(this.element, "result-block").hidden = false;
     if (skipped) {
-      this.#show("skipped", say("skipped"));
+      this.#showState("skipped", translate("skipped"));
     } else if (success) {
-      this.#show("finished", typeof seconds === "number" ? duration(seconds) : "");
+      this.#showState("finished", typeof seconds === "number" ? formatDuration(seconds) : "");
     } else {
-      this.#show("failed", say("failed"));
+      this.#showState("failed", translate("failed"));
     }
   }
 
-  /** @param {string} piece */
-  appendResult(piece) {
+  /** @param {string} text */
+  appendResult(text) {
     if (this.#result) {
-      this.#result.text += piece.slice(0, LOADED_LENGTH - this.#result.text.length);
-      this.#result.size += piece.length;
-      this.#result.isNew = true;
+      this.#result.text += text.slice(0, MAX_KEPT_LENGTH - this.#result.text.length);
+      this.#result.length += text.length;
+      this.#result.isChanged = true;
     }
   }
 
-  /** The call is made again. */
-  forgetResult() {
+  removeResult() {
     this.#result = null;
-    part(this.element, "result-block").hidden = true;
+    getPart(this.element, "result-block").hidden = true;
     this.#showStatus("");
   }
 
   end() {
     if (!this.#result) {
-      this.#show("stopped", say("stopped"));
+      this.#showState("stopped", translate("stopped"));
     }
   }
 
-  #showWhole() {
-    const known = this.#arguments.slice(0, LOADED_LENGTH);
-    part(this.element, "summary").textContent = argumentSummary(known);
-    showText(this.element, "arguments", prettyJson(known), this.#arguments.length, known !== this.#arguments);
+  #showCompleteArguments() {
+    const kept = this.#arguments.slice(0, MAX_KEPT_LENGTH);
+    getPart(this.element, "summary").textContent = summarizeArguments(kept);
+    showBeginning(this.element, "arguments", prettyJson(kept), this.#arguments.length, kept !== this.#arguments);
   }
 
   /** @param {string} progress */
   #showStatus(progress) {
-    this.#show(this.#status, this.#status === "awaiting_approval" ? say("waiting") : "", progress);
+    this.#showState(this.#status, this.#status === "awaiting_approval" ? translate("waiting") : "", progress);
   }
 
   /** @param {string} state @param {string} outcome @param {string} [progress] */
-  #show(state, outcome, progress = "") {
+  #showState(state, outcome, progress = "") {
     this.element.dataset.state = state;
-    part(this.element, "outcome").textContent = outcome;
-    const line = part(this.element, "progress");
-    line.textContent = progress;
-    line.hidden = !progress;
+    getPart(this.element, "outcome").textContent = outcome;
+    const progressLine = getPart(this.element, "progress");
+    progressLine.textContent = progress;
+    progressLine.hidden = !progress;
   }
 }
 
 /**
- * Shows the beginning of a text, and a button that leads to the whole if that is not all.
+ * Shows the beginning of a text, and a button that shows all of it if that is longer.
  * @param {HTMLElement} element
  * @param {"arguments" | "result"} name
  * @param {string} text
- * @param {number} size of the whole
- * @param {boolean} isPart whether even `text` is not the whole
+ * @param {number} fullLength
+ * @param {boolean} isTruncated whether `text` is itself only the beginning
  */
-function showText(element, name, text, size, isPart) {
-  const isCut = isPart || text.length > SHOWN_LENGTH;
-  const more = part(element, `all-${name}`);
-  part(element, name).textContent = text.slice(0, SHOWN_LENGTH);
-  more.hidden = !isCut;
-  more.textContent = isCut ? showAll(size) : "";
+function showBeginning(element, name, text, fullLength, isTruncated) {
+  const isLonger = isTruncated || text.length > MAX_SHOWN_LENGTH;
+  const button = getPart(element, `all-${name}`);
+  getPart(element, name).textContent = text.slice(0, MAX_SHOWN_LENGTH);
+  button.hidden = !isLonger;
+  button.textContent = isLonger ? showAllLabel(fullLength) : "";
 }
 
-const KINDS = { text: TextStep, thinking: ThinkingStep, tool_call: ToolStep };
+const VIEW_CLASSES = { text: TextStepView, thinking: ThinkingStepView, tool_call: ToolStepView };
 
-/** @typedef {TextStep | ThinkingStep | ToolStep} StepView */
+/** @typedef {TextStepView | ThinkingStepView | ToolStepView} StepView */
 
 /**
  * @param {"text" | "thinking" | "tool_call"} type
- * @param {HTMLElement | null} element what the server has drawn of it, if it has
+ * @param {HTMLElement | null} element the server's rendering of the step, if there is one
  * @returns {StepView}
  */
-export function makeStep(type, element) {
-  return new KINDS[type](element ?? copyOf("blank-steps", `[data-type="${type}"]`));
+export function createStepView(type, element) {
+  return new VIEW_CLASSES[type](element ?? cloneTemplate("blank-steps", `[data-type="${type}"]`));
 }
 
-export { ToolStep };
+export { ToolStepView };

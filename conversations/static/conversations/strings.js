@@ -1,129 +1,137 @@
-// The page's words, in the reader's language. The server's templates say the same (views/sayings.py).
+// Texts in the user's language, which the page contains in #words. web/formatting.py formats the same texts for templates.
 
-import { element } from "./page.js";
+import { getElement } from "./dom.js";
 
-const words = element("words", HTMLElement).dataset;
+const strings = getElement("words", HTMLElement).dataset;
+const { lang } = document.documentElement;
+const pluralRules = new Intl.PluralRules(lang);
+const numberFormat = new Intl.NumberFormat(lang);
+
+const MAX_SUMMARY_LENGTH = 200;
+const MAX_ESCAPE_LENGTH = "\\u1234".length;
 
 /**
- * @param {string} name
- * @param {Record<string, string | number>} [values] what stands for the names in braces
+ * Returns the text for a key, or "" for an unknown one.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values] what replaces the names in braces
  * @returns {string}
  */
-export function say(name, values = {}) {
-  return (words[name] ?? "").replace(/\{(\w+)\}/g, (_match, key) => String(values[key] ?? ""));
-}
-
-const language = document.documentElement.lang;
-const plurals = new Intl.PluralRules(language);
-const numbers = new Intl.NumberFormat(language);
-
-/** @param {number} value @returns {string} as the reader's language writes it */
-export function number(value) {
-  return numbers.format(value);
+export function translate(key, values = {}) {
+  return (strings[key] ?? "").replace(/\{(\w+)\}/g, (_match, name) => String(values[name] ?? ""));
 }
 
 /**
- * @param {string} name
+ * Returns the plural form for a number. The server provides one for a sample number of each plural category.
+ * @param {string} key
  * @param {number} n
- * @returns {string} the form for so many: the server has given one for a sample of each kind of number
+ * @returns {string}
  */
-export function sayCount(name, n) {
+export function translatePlural(key, n) {
   /** @type {Record<string, string>} */
-  const forms = JSON.parse(words[name] ?? "{}");
-  const sample = Object.keys(forms).find((one) => plurals.select(Number(one)) === plurals.select(n));
-  return (forms[sample ?? 0] ?? "").replace("{n}", number(n));
+  const forms = JSON.parse(strings[key] ?? "{}");
+  const sample = Object.keys(forms).find((number) => pluralRules.select(Number(number)) === pluralRules.select(n));
+  return (forms[sample ?? 0] ?? "").replace("{n}", formatNumber(n));
+}
+
+/** @param {number} value @returns {string} */
+export function formatNumber(value) {
+  return numberFormat.format(value);
 }
 
 /**
+ * Formats a duration as milliseconds, seconds with one decimal, or whole seconds, by its size.
  * @param {number} seconds
- * @returns {string} in the unit that a person would use
+ * @returns {string}
  */
-export function duration(seconds) {
+export function formatDuration(seconds) {
   if (seconds < 1) {
-    return say("milliseconds", { n: Math.max(1, Math.round(seconds * 1000)) });
+    return translate("milliseconds", { n: Math.max(1, Math.round(seconds * 1000)) });
   }
-  return seconds < 10 ? say("seconds", { n: number(Math.round(seconds * 10) / 10) }) : wholeSeconds(seconds);
+  return seconds < 10 ? translate("seconds", { n: formatNumber(Math.round(seconds * 10) / 10) }) : formatWholeSeconds(seconds);
 }
 
 /**
+ * Formats a duration as minutes and whole seconds, at least one second.
  * @param {number} seconds
- * @returns {string} as a person counts: at least one
+ * @returns {string}
  */
-export function wholeSeconds(seconds) {
-  const whole = Math.max(1, Math.round(seconds));
-  return whole < 60 ? say("seconds", { n: whole }) : say("minutes", { minutes: Math.floor(whole / 60), seconds: whole % 60 });
+export function formatWholeSeconds(seconds) {
+  const total = Math.max(1, Math.round(seconds));
+  return total < 60 ? translate("seconds", { n: total }) : translate("minutes", { minutes: Math.floor(total / 60), seconds: total % 60 });
 }
 
 /**
- * @param {number | null | undefined} seconds
- * @returns {string} the heading of a finished thinking step
+ * Returns the heading of a finished thinking step.
+ * @param {number | null} seconds null if its duration is unknown
+ * @returns {string}
  */
-export function thought(seconds) {
-  return typeof seconds === "number" ? say("thought_for", { duration: wholeSeconds(seconds) }) : say("thought");
+export function thinkingLabel(seconds) {
+  return seconds === null ? translate("thought") : translate("thought_for", { duration: formatWholeSeconds(seconds) });
 }
 
-const SUMMARY_LENGTH = 200;
-
 /**
- * @param {string} text a call's arguments
- * @returns {string} them in one line: a single one by its value, several as `name: value`
+ * Returns a tool call's arguments in one line: the value of a single argument, or several as `name: value`.
+ * @param {string} text the arguments, usually JSON
+ * @returns {string}
  */
-export function argumentSummary(text) {
-  const values = parsed(text);
+export function summarizeArguments(text) {
+  const values = parseJson(text);
   let line = text;
   if (values !== null && typeof values === "object" && !Array.isArray(values)) {
-    const entries = Object.entries(values);
-    line = entries.length === 1 ? inline(entries[0][1]) : entries.map(([name, value]) => `${name}: ${inline(value)}`).join(", ");
+    const entries = Object.entries(values).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+    line = entries.length === 1 ? entries[0][1] : entries.map(([name, value]) => `${name}: ${value}`).join(", ");
   }
-  return line.slice(0, 4 * SUMMARY_LENGTH).trim().replace(/\s+/g, " ").slice(0, SUMMARY_LENGTH);
+  return line.slice(0, 4 * MAX_SUMMARY_LENGTH).trim().replace(/\s+/g, " ").slice(0, MAX_SUMMARY_LENGTH);
 }
 
-/** @param {string} text @returns {string} JSON over several lines; what is not JSON, as it is */
+/** Returns JSON indented, and any other text unchanged. @param {string} text @returns {string} */
 export function prettyJson(text) {
-  const value = parsed(text);
+  const value = parseJson(text);
   return value === undefined || value === null ? text : JSON.stringify(value, null, 2);
 }
 
-/** @param {string} content what the model was told of a tool's result @returns {string} the result, or the sentence about its failure */
-export function toolOutcome(content) {
-  const value = parsed(content);
+/**
+ * Returns what a tool returned, or its error message.
+ * @param {string} content the JSON that the model was given
+ * @returns {string}
+ */
+export function toolResultText(content) {
+  const value = parseJson(content);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     return content;
   }
-  const told = /** @type {Record<string, unknown>} */ (value);
-  const outcome = "result" in told ? told.result : "error" in told ? told.error : told;
-  return typeof outcome === "string" ? outcome : JSON.stringify(outcome, null, 2);
+  const fields = /** @type {Record<string, unknown>} */ (value);
+  const result = "result" in fields ? fields.result : "error" in fields ? fields.error : fields;
+  return typeof result === "string" ? result : JSON.stringify(result, null, 2);
 }
 
-const LONGEST_ESCAPE = "\\u1234".length;
-
-/** @param {string} beginning of JSON that was cut within its last string, as most results are @returns {string} it with that string ended; else as it is */
-export function closed(beginning) {
-  for (let dropped = 0; dropped < LONGEST_ESCAPE; dropped++) {
-    const whole = `${beginning.slice(0, beginning.length - dropped)}"}`;
-    if (parsed(whole) !== undefined) {
-      return whole;
+/**
+ * Closes a JSON object that was cut off within its last string, as most long results are.
+ * @param {string} text
+ * @returns {string} unchanged if that does not make it JSON
+ */
+export function closeTruncatedJson(text) {
+  // The cut may be within an escape sequence, which has to go.
+  for (let dropped = 0; dropped < MAX_ESCAPE_LENGTH; dropped++) {
+    const closed = `${text.slice(0, text.length - dropped)}"}`;
+    if (parseJson(closed) !== undefined) {
+      return closed;
     }
   }
-  return beginning;
+  return text;
 }
 
-/** @param {number} characters @returns {string} what the button says that leads to so many */
-export function showAll(characters) {
+/** @param {number} characters @returns {string} the label of the button that shows all of a text of this length */
+export function showAllLabel(characters) {
   const size = characters < 999_500 ? `${Math.round(characters / 1000)} KB` : `${Math.round(characters / 100_000) / 10} MB`;
-  return say("show_all", { size });
+  return translate("show_all", { size });
 }
 
-/** @param {string} text @returns {unknown} undefined for what is not JSON */
-function parsed(text) {
+/** @param {string} text @returns {unknown} undefined if it is not JSON */
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {
     return undefined;
   }
-}
-
-/** @param {unknown} value @returns {string} */
-function inline(value) {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

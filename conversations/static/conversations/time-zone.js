@@ -1,14 +1,14 @@
-// The time zone that the reader is in.
+// The browser's time zone.
 
-/** Tells the server, unless the reader has chosen one: once, and again when the browser's has become another. */
-export function tellTimeZone() {
-  const told = /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name='told-time-zone']"));
+/** Reports the browser's time zone to the server if it has changed. The page has no such `<meta>` if the user chose a time zone. */
+export function reportTimeZone() {
+  const reported = /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name='told-time-zone']"));
   const token = /** @type {HTMLInputElement | null} */ (document.querySelector("[name='csrfmiddlewaretoken']"));
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (told && token && zone && told.content !== zone) {
+  if (reported && token && zone && reported.content !== zone) {
     const body = new URLSearchParams({ zone, csrfmiddlewaretoken: token.value });
-    void fetch(told.dataset.address ?? "", { method: "POST", body }).catch(() => {
-      // The next page tells it.
+    void fetch(reported.dataset.address ?? "", { method: "POST", body }).catch(() => {
+      // The next page reports it.
     });
   }
 }

@@ -1,26 +1,26 @@
-// A passing note about what was just done, with a button that undoes it.
+// A toast: a short message about what was just done, with an optional button that undoes it.
 
-import { element, part } from "./page.js";
+import { getElement, getPart } from "./dom.js";
 
-const STAYS = 6_000;
+const SHOWN_MS = 6_000;
 
-const toast = element("toast", HTMLElement);
+const toast = getElement("toast", HTMLElement);
 let timer = 0;
 /** @type {(() => void) | null} */
 let undo = null;
 
 /**
- * Shows the note for a while, above everything else.
- * @param {string} sentence
- * @param {() => void} [undoes] what its button does; without it there is none
+ * Shows the toast for a few seconds, above everything else.
+ * @param {string} text
+ * @param {() => void} [onUndo] without it there is no button
  */
-export function showToast(sentence, undoes) {
+export function showToast(text, onUndo) {
   hide();
-  undo = undoes ?? null;
-  part(toast, "button").hidden = !undoes;
+  undo = onUndo ?? null;
+  getPart(toast, "button").hidden = !onUndo;
   toast.showPopover();
-  part(toast, "text").textContent = sentence;
-  stay();
+  getPart(toast, "text").textContent = text;
+  scheduleHide();
 }
 
 function hide() {
@@ -31,14 +31,14 @@ function hide() {
   }
 }
 
-/** Nobody has to hurry while the pointer or the focus is on it. */
-function stay() {
+/** Hides the toast after a while, but not while the pointer or the focus is on it. */
+function scheduleHide() {
   clearTimeout(timer);
-  timer = setTimeout(() => (toast.matches(":hover, :focus-within") ? stay() : hide()), STAYS);
+  timer = setTimeout(() => (toast.matches(":hover, :focus-within") ? scheduleHide() : hide()), SHOWN_MS);
 }
 
-part(toast, "button").addEventListener("click", () => {
-  const undoes = undo;
+getPart(toast, "button").addEventListener("click", () => {
+  const run = undo;
   hide();
-  undoes?.();
+  run?.();
 });

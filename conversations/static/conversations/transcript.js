@@ -1,10 +1,10 @@
-// The messages on the page, oldest first: one branch of the conversation, from its newest page back as far as was read.
+// The messages on the page, oldest first: the end of one branch of the conversation.
 
-import { copyOf, fetchFragment, part } from "./page.js";
-import { keepTexts } from "./prose.js";
-import { showVersions, versionsOf } from "./versions.js";
+import { cloneTemplate, fetchFragment, getPart } from "./dom.js";
+import { reuseLiveTexts } from "./formatted-text.js";
+import { showVersions, versionIds } from "./message-versions.js";
 
-/** @import { MessageObject } from "./wire.js" */
+/** @import { MessageObject } from "./protocol.js" */
 /** @import { Scroller } from "./scroller.js" */
 
 export class Transcript {
@@ -12,11 +12,11 @@ export class Transcript {
   constructor(element, scroller) {
     this.element = element;
     this.scroller = scroller;
-    this.older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && void this.#loadOlder(), {
+    this.olderObserver = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && void this.#loadOlder(), {
       root: scroller.view,
       rootMargin: "1200px",
     });
-    this.#watchOlder();
+    this.#observeOlder();
   }
 
   /** @param {string} id @returns {HTMLElement | null} */
@@ -30,9 +30,9 @@ export class Transcript {
   }
 
   /**
-   * Shows a question after the message that it follows, in place of what followed that.
+   * Adds a question after its parent and removes what followed that.
    * @param {MessageObject} message
-   * @returns {boolean} false if the message that it follows is not here
+   * @returns {boolean} false if the page does not show its parent
    */
   addQuestion({ id, parent_id: parentId, content, siblings }) {
     if (this.find(id)) {
@@ -42,133 +42,119 @@ export class Transcript {
     if (parentId && !parent) {
       return false;
     }
-    const question = copyOf("blank-messages", ".question");
+    const question = cloneTemplate("blank-messages", ".question");
     question.dataset.message = id;
     question.dataset.parent = parentId ?? "";
-    part(question, "text").textContent = content.text;
+    getPart(question, "text").textContent = content.text;
     showVersions(question, siblings);
-    this.#cutFrom(parent ? parent.nextElementSibling : this.element.firstElementChild);
+    this.#removeFrom(parent ? parent.nextElementSibling : this.element.firstElementChild);
     this.element.append(question);
-    this.scroller.toEnd();
+    this.scroller.scrollToEnd();
     return true;
   }
 
   /**
-   * The element of an answer, made after its question if it is not here.
+   * Returns the element of an answer, which is added after its question if the page does not show it yet.
    * @param {string} questionId
    * @param {string} id
-   * @returns {HTMLElement} outside of the page if its question is not here
+   * @returns {HTMLElement} not connected if the page does not show its question
    */
-  answerTo(questionId, id) {
+  findOrAddAnswer(questionId, id) {
     const found = this.find(id);
     if (found) {
       return found;
     }
-    const answer = this.newAnswer(questionId, id);
+    const answer = this.createAnswer(questionId, id);
     const question = this.find(questionId);
     if (question) {
-      const other = question.nextElementSibling;
-      showVersions(answer, other instanceof HTMLElement ? [...versionsOf(other), id] : [id]);
-      this.#cutFrom(other);
+      const otherVersion = question.nextElementSibling;
+      showVersions(answer, otherVersion instanceof HTMLElement ? [...versionIds(otherVersion), id] : [id]);
+      this.#removeFrom(otherVersion);
       this.element.append(answer);
-      this.scroller.toEnd();
+      this.scroller.scrollToEnd();
     }
     return answer;
   }
 
-  /** @param {string} questionId @param {string} id @returns {HTMLElement} an answer in the making, not on the page yet */
-  newAnswer(questionId, id) {
-    const answer = copyOf("blank-messages", ".answer");
+  /** @param {string} questionId @param {string} id @returns {HTMLElement} an empty answer that is not on the page */
+  createAnswer(questionId, id) {
+    const answer = cloneTemplate("blank-messages", ".answer");
     answer.dataset.message = id;
     answer.dataset.parent = questionId;
     return answer;
   }
 
-  /** Puts the server's rendering of a message in the place of the live one. @param {HTMLElement} rendered */
+  /** Replaces an answer that has ended by the server's rendering. @param {HTMLElement} rendered */
   replace(rendered) {
     const live = this.find(rendered.dataset.message ?? "");
     if (live) {
-      keepOpen(live, rendered);
-      this.scroller.keepPlace(() => {
-        keepTexts(live, rendered);
+      copyOpenState(live, rendered);
+      this.scroller.preserveScroll(() => {
+        reuseLiveTexts(live, rendered);
         live.replaceWith(rendered);
       });
     }
   }
 
   /**
-   * Shows the newest messages as they are stored. What is here already stays as it is, the live answer as well.
+   * Shows the newest messages as the server has stored them. Elements of unchanged messages and of the live answer are kept.
    * @param {HTMLElement} fragment
-   * @param {HTMLElement | null} live
+   * @param {HTMLElement | null} liveAnswer
    */
-  load(fragment, live) {
-    this.scroller.keepPlace(() => this.#show(fragment, live));
-    this.#watchOlder();
+  update(fragment, liveAnswer) {
+    this.scroller.preserveScroll(() => this.#merge(fragment, liveAnswer));
+    this.#observeOlder();
   }
 
   /**
-   * Shows another branch from one of its messages on.
-   * @param {HTMLElement} fragment its newest messages
-   * @param {HTMLElement | null} live
-   * @param {string} fromId the version that is shown now
-   * @param {string} toId the one that is to be
+   * Shows another branch of the conversation, with another version of a message.
+   * @param {HTMLElement} fragment the newest messages of that branch
+   * @param {HTMLElement | null} liveAnswer
+   * @param {string} shownId the version that is shown now
+   * @param {string} selectedId the version to show
    */
-  async switchTo(fragment, live, fromId, toId) {
-    await addOlderUntil(fragment, toId);
-    const shown = () => this.find(toId) ?? this.find(fromId);
-    const isInView = (shown()?.getBoundingClientRect().top ?? 0) >= this.scroller.view.getBoundingClientRect().top;
-    this.scroller.hold(isInView ? shown : () => shown()?.querySelector('[data-part="versions"]'), () => this.#show(fragment, live));
-    this.#watchOlder();
+  async switchVersion(fragment, liveAnswer, shownId, selectedId) {
+    await loadOlderUntil(fragment, selectedId);
+    const version = () => this.find(selectedId) ?? this.find(shownId);
+    // If the message begins above the view, the version buttons stay in place, one of which was clicked.
+    const isInView = (version()?.getBoundingClientRect().top ?? 0) >= this.scroller.view.getBoundingClientRect().top;
+    const merge = () => this.#merge(fragment, liveAnswer);
+    this.scroller.pinElement(isInView ? version : () => version()?.querySelector('[data-part="versions"]'), merge);
+    this.#observeOlder();
   }
 
-  /** @param {HTMLElement} fragment @param {HTMLElement | null} live */
-  #show(fragment, live) {
-    const rendered = messagesIn(fragment);
-    const start = this.#startOf(rendered[0]);
+  /** @param {HTMLElement} fragment @param {HTMLElement | null} liveAnswer */
+  #merge(fragment, liveAnswer) {
+    const messages = messagesIn(fragment);
+    const start = this.#findStart(messages[0]);
     if (start === undefined) {
-      this.element.replaceChildren(...[...fragment.children].map((child) => orLive(child, live)));
+      this.element.replaceChildren(...[...fragment.children].map((child) => preferLive(child, liveAnswer)));
       return;
     }
     /** @type {Element | null} */
-    let here = start;
-    for (const message of rendered) {
+    let shown = start;
+    for (const message of messages) {
       /** @type {Element | null | undefined} */
-      const next = here?.nextElementSibling;
-      this.#put(message, here, live);
-      here = next?.isConnected ? next : null;
-    }
-    this.#cutFrom(here);
-  }
-
-  /** @param {HTMLElement | undefined} first of messages to show @returns {Element | null | undefined} what is in its place; null at the end of what is here, undefined elsewhere */
-  #startOf(first) {
-    const same = first && this.find(first.dataset.message ?? "");
-    return same ?? (first && this.find(first.dataset.parent ?? "")?.nextElementSibling);
-  }
-
-  /** @param {HTMLElement} message @param {Element | null} here what is in its place @param {HTMLElement | null} live */
-  #put(message, here, live) {
-    if (here instanceof HTMLElement && isSame(here, message)) {
-      this.#renew(here, message, live);
-    } else {
-      this.#cutFrom(here);
-      this.element.append(orLive(message, live));
-    }
-  }
-
-  /** @param {HTMLElement} here @param {HTMLElement} rendered the same message as it is stored now @param {HTMLElement | null} live */
-  #renew(here, rendered, live) {
-    if (isSame(here, live)) {
-      if (here !== live) {
-        here.replaceWith(live);
+      const next = shown?.nextElementSibling;
+      if (shown instanceof HTMLElement && isSameMessage(shown, message)) {
+        updateMessage(shown, message, liveAnswer);
+      } else {
+        this.#removeFrom(shown);
+        this.element.append(preferLive(message, liveAnswer));
       }
-    } else if (here.dataset.status !== rendered.dataset.status || rendered.dataset.status === "streaming") {
-      keepOpen(here, rendered);
-      here.replaceWith(rendered);
-    } else if (!part(here, "footer").isEqualNode(part(rendered, "footer"))) {
-      here.dataset.siblings = rendered.dataset.siblings;
-      part(here, "footer").replaceWith(part(rendered, "footer"));
+      shown = next?.isConnected ? next : null;
     }
+    this.#removeFrom(shown);
+  }
+
+  /**
+   * Returns the element in whose place the first of some messages belongs.
+   * @param {HTMLElement | undefined} first
+   * @returns {Element | null | undefined} null for the end of the transcript, undefined if they do not belong to what is shown
+   */
+  #findStart(first) {
+    const shown = first && this.find(first.dataset.message ?? "");
+    return shown ?? (first && this.find(first.dataset.parent ?? "")?.nextElementSibling);
   }
 
   /** @returns {HTMLAnchorElement | null} */
@@ -176,30 +162,30 @@ export class Transcript {
     return this.element.querySelector("[data-older]");
   }
 
-  #watchOlder() {
-    this.older.disconnect();
+  #observeOlder() {
+    this.olderObserver.disconnect();
     const link = this.#olderLink();
     if (link) {
-      this.older.observe(link);
+      this.olderObserver.observe(link);
     }
   }
 
   async #loadOlder() {
     const link = this.#olderLink();
-    this.older.disconnect();
+    this.olderObserver.disconnect();
     try {
       const fragment = await fetchFragment(link?.dataset.older ?? "");
       if (link?.isConnected) {
-        this.scroller.keepPlace(() => link.replaceWith(...fragment.children));
-        this.#watchOlder();
+        this.scroller.preserveScroll(() => link.replaceWith(...fragment.children));
+        this.#observeOlder();
       }
     } catch {
-      // The link stays, to be clicked.
+      // The link stays, and can be clicked.
     }
   }
 
-  /** @param {Element | null} first goes, and all that follow it */
-  #cutFrom(first) {
+  /** Removes an element and all that follow it. @param {Element | null} first */
+  #removeFrom(first) {
     while (first) {
       const next = first.nextElementSibling;
       first.remove();
@@ -213,29 +199,44 @@ function messagesIn(element) {
   return [.../** @type {NodeListOf<HTMLElement>} */ (element.querySelectorAll("[data-message]"))];
 }
 
-/** @param {Element} one @param {HTMLElement | null} other @returns {other is HTMLElement} */
-function isSame(one, other) {
-  return one instanceof HTMLElement && !!one.dataset.message && one.dataset.message === other?.dataset.message;
+/** @param {Element} element @param {HTMLElement | null} message @returns {message is HTMLElement} */
+function isSameMessage(element, message) {
+  return element instanceof HTMLElement && !!element.dataset.message && element.dataset.message === message?.dataset.message;
 }
 
-/** The live answer in place of what is stored of it, as the version that it is. @param {Element} rendered @param {HTMLElement | null} live */
-function orLive(rendered, live) {
-  if (!isSame(rendered, live)) {
+/** @param {HTMLElement} shown @param {HTMLElement} rendered the same message as it is stored now @param {HTMLElement | null} liveAnswer */
+function updateMessage(shown, rendered, liveAnswer) {
+  if (isSameMessage(shown, liveAnswer)) {
+    if (shown !== liveAnswer) {
+      shown.replaceWith(liveAnswer);
+    }
+  } else if (shown.dataset.status !== rendered.dataset.status || rendered.dataset.status === "streaming") {
+    copyOpenState(shown, rendered);
+    shown.replaceWith(rendered);
+  } else if (!getPart(shown, "footer").isEqualNode(getPart(rendered, "footer"))) {
+    shown.dataset.siblings = rendered.dataset.siblings;
+    getPart(shown, "footer").replaceWith(getPart(rendered, "footer"));
+  }
+}
+
+/** Returns the live answer if it is the same message, with its versions updated. @param {Element} rendered @param {HTMLElement | null} liveAnswer */
+function preferLive(rendered, liveAnswer) {
+  if (!isSameMessage(rendered, liveAnswer)) {
     return rendered;
   }
-  showVersions(live, versionsOf(/** @type {HTMLElement} */ (rendered)));
-  return live;
+  showVersions(liveAnswer, versionIds(/** @type {HTMLElement} */ (rendered)));
+  return liveAnswer;
 }
 
-/** Cards and thinking stay as the reader has opened or folded them. @param {HTMLElement} shown @param {HTMLElement} rendered */
-function keepOpen(shown, rendered) {
+/** Keeps thinking and tool steps open or closed as the user left them. @param {HTMLElement} shown @param {HTMLElement} rendered */
+function copyOpenState(shown, rendered) {
   for (const step of /** @type {NodeListOf<HTMLElement>} */ (shown.querySelectorAll("details[data-step]"))) {
     rendered.querySelector(`details[data-step="${step.dataset.step}"]`)?.toggleAttribute("open", step.hasAttribute("open"));
   }
 }
 
-/** Puts the pages before a fragment into it, until it has the message. @param {HTMLElement} fragment @param {string} id */
-async function addOlderUntil(fragment, id) {
+/** Adds earlier pages to a fragment until it contains a message. @param {HTMLElement} fragment @param {string} id */
+async function loadOlderUntil(fragment, id) {
   for (;;) {
     const link = /** @type {HTMLElement | null} */ (fragment.querySelector("[data-older]"));
     if (!link || fragment.querySelector(`[data-message="${CSS.escape(id)}"]`)) {

@@ -1,8 +1,8 @@
-// Formulas as MathML. What draws them is loaded with the first one.
+// Renders TeX formulas as MathML with Temml, which is loaded for the first formula.
 
-import { whenIdle } from "./idle.js";
+import { runWhenIdle } from "./idle-queue.js";
 
-const MARKS = /^(?:\$\$?|\\[([])([^]*?)(?:\$\$?|\\[)\]])$/;
+const DELIMITED = /^(?:\$\$?|\\[([])([^]*?)(?:\$\$?|\\[)\]])$/;
 const OPTIONS = { throwOnError: false, maxExpand: 500, maxSize: /** @type {[number, number]} */ ([20, 20]), strict: false };
 
 /** @typedef {{attributes?: Record<string, string>, style?: Record<string, string>, children?: MathNode[], toNode(): Node}} MathNode */
@@ -10,42 +10,42 @@ const OPTIONS = { throwOnError: false, maxExpand: 500, maxSize: /** @type {[numb
 /** @type {WeakMap<Element, string>} */
 const sources = new WeakMap();
 
-/** @param {Element} formula `.math` @returns {string} as it was written, with its marks */
+/** @param {Element} formula `.math` @returns {string} its TeX source with delimiters */
 export function sourceOf(formula) {
   return sources.get(formula) ?? formula.textContent ?? "";
 }
 
-/** Draws a formula in place of its source, as soon as there is time. @param {HTMLElement} formula */
-export function typeset(formula) {
+/** Renders a formula in place of its source, once the browser is idle. @param {HTMLElement} formula */
+export function renderFormula(formula) {
   const source = formula.textContent ?? "";
-  const tex = MARKS.exec(source)?.[1];
+  const tex = DELIMITED.exec(source)?.[1];
   if (sources.has(formula) || tex === undefined) {
     return;
   }
   sources.set(formula, source);
   void import("../npm/temml.mjs").then(
-    ({ default: temml }) => whenIdle([() => draw(temml, formula, tex)]),
-    () => null, // Its source stays, which can be read too.
+    ({ default: temml }) => runWhenIdle([() => render(temml, formula, tex)]),
+    () => null, // Without Temml the source stays.
   );
 }
 
 /** @param {Temml} temml @param {HTMLElement} formula @param {string} tex */
-function draw(temml, formula, tex) {
+function render(temml, formula, tex) {
   try {
     const tree = temml.__renderToMathMLTree(tex, { ...OPTIONS, displayMode: formula.tagName === "DIV" });
-    makeHarmless(tree);
+    sanitize(tree);
     formula.replaceChildren(tree.toNode());
   } catch {
-    // What cannot be drawn stays as it was written.
+    // What Temml cannot render stays as its source.
   }
 }
 
 /**
- * The policy forbids styles as attributes, but not as properties. A label would be an id, and could be that of something else
- * on the page; a reference to it would be a link.
+ * Removes ids, which could duplicate an id of the page, and links. Replaces style attributes, which the content security policy forbids,
+ * by style properties, which it allows.
  * @param {MathNode} node
  */
-function makeHarmless({ attributes, style, children = [] }) {
+function sanitize({ attributes, style, children = [] }) {
   delete attributes?.id;
   delete attributes?.href;
   if (attributes?.style && style) {
@@ -57,5 +57,5 @@ function makeHarmless({ attributes, style, children = [] }) {
     }
     delete attributes.style;
   }
-  children.forEach(makeHarmless);
+  children.forEach(sanitize);
 }

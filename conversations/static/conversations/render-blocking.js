@@ -1,13 +1,13 @@
-// A classic script behind the styles in the head: what has to be so when the page is drawn for the first time.
+// A classic script in the head, for what has to happen before the page is first painted.
 
-// A column that was hidden does not show for a moment.
+// Hides the sidebar at once where the user hid it earlier.
 try {
   document.documentElement.dataset.sidebar = localStorage.getItem("sidebar") ?? "shown";
 } catch {
-  // The browser keeps nothing: the column shows.
+  // Without localStorage the sidebar is shown.
 }
 
-// The first thing drawn is already the newest message: this element stands behind what scrolls, and waits for no script of its own.
+// Scrolls a conversation to its newest message while the page is still being parsed. The element follows the scroll container.
 customElements.define(
   "start-at-end",
   class extends HTMLElement {

@@ -1,4 +1,4 @@
-// The languages that code is coloured in, each loaded when it is first needed.
+// The languages of syntax highlighting, loaded on demand.
 
 /** @type {Record<string, () => Promise<{default: Language}>>} */
 const LOADERS = {
@@ -71,7 +71,7 @@ const LOADERS = {
   yaml: () => import("../npm/highlight/yaml.language.mjs"),
 };
 
-/** What people and models call them besides. @type {Record<string, string>} */
+/** Other names that people and models use. @type {Record<string, string>} */
 const ALIASES = {
   js: "javascript",
   jsx: "javascript",
@@ -141,7 +141,6 @@ const ALIASES = {
   nasm: "x86asm",
   patch: "diff",
   sass: "scss",
-  hbs: "handlebars",
   jinja: "django",
   jinja2: "django",
   vb: "vbnet",
@@ -154,12 +153,11 @@ const ALIASES = {
   wat: "wasm",
 };
 
-/** Those that others have parts in. @type {Record<string, string[]>} */
-const PARTS = {
+/** The languages that may be embedded in a language. @type {Record<string, string[]>} */
+const EMBEDDED = {
   xml: ["css", "javascript"],
   markdown: ["xml", "css", "javascript"],
   django: ["xml", "css", "javascript"],
-  handlebars: ["xml", "css", "javascript"],
   php: ["xml", "css", "javascript"],
   shell: ["bash"],
   dockerfile: ["bash"],
@@ -167,23 +165,22 @@ const PARTS = {
 };
 
 /**
- * @param {Highlighter} highlighter which knows the language afterwards
- * @param {string} called
- * @returns {Promise<string | null>} its name; null if nobody knows it
+ * Registers a language, and those that may be embedded in it, with highlight.js.
+ * @param {Highlighter} hljs
+ * @param {string} language a name or an alias of it
+ * @returns {Promise<string | null>} its name, null if it is unknown
  */
-export async function learn(highlighter, called) {
-  const name = Object.hasOwn(ALIASES, called) ? ALIASES[called] : called;
+export async function loadLanguage(hljs, language) {
+  const name = Object.hasOwn(ALIASES, language) ? ALIASES[language] : language;
   if (!Object.hasOwn(LOADERS, name)) {
     return null;
   }
-  await Promise.all([name, ...(PARTS[name] ?? [])].map((one) => load(highlighter, one)));
+  await Promise.all(
+    [name, ...(EMBEDDED[name] ?? [])].map(async (needed) => {
+      if (!hljs.getLanguage(needed)) {
+        hljs.registerLanguage(needed, (await LOADERS[needed]()).default);
+      }
+    }),
+  );
   return name;
-}
-
-/** @param {Highlighter} highlighter @param {string} name */
-async function load(highlighter, name) {
-  if (!highlighter.getLanguage(name)) {
-    const { default: language } = await LOADERS[name]();
-    highlighter.registerLanguage(name, language);
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * The shapes of the protocol's objects (docs/protocol.md), as far as the page uses them.
+ * Types of the WebSocket protocol's objects (docs/protocol.md), as far as the page uses them.
  *
  * @typedef {object} ConversationObject
  * @property {string} id
@@ -66,7 +66,7 @@
  * @property {boolean} retryable
  * @property {number} [retry_after] in seconds
  *
- * @typedef {object} Sent
+ * @typedef {object} SendResult of message.send, message.edit and message.regenerate
  * @property {string} conversation_id
  * @property {string} message_id
  * @property {string} run_id
