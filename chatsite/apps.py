@@ -3,7 +3,7 @@ import logging
 from django.apps import AppConfig
 from django.conf import settings
 
-from chatsite.catalogues import compile_catalogues
+from chatsite.translations import compile_translations
 
 logger = logging.getLogger(__name__)
 
@@ -16,6 +16,6 @@ class ChatsiteConfig(AppConfig):
 
         try:
             settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-            compile_catalogues(settings.CATALOGUES, settings.LOCALE_PATHS[0])
+            compile_translations(settings.CATALOGS, settings.LOCALE_PATHS[0])
         except OSError as error:
             logger.warning("There are no translations, because VAR_DIR cannot be written: %s", error)

@@ -198,9 +198,9 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 # A folder here is a language. Compiled, they are read from LOCALE_PATHS.
-CATALOGUES = BASE_DIR / "locale"
+CATALOGS = BASE_DIR / "locale"
 LOCALE_PATHS = [VAR_DIR / "locale"]
-TRANSLATED = sorted(to_language(file.parent.parent.name) for file in CATALOGUES.glob("*/LC_MESSAGES/django.po"))
+TRANSLATED = sorted(to_language(file.parent.parent.name) for file in CATALOGS.glob("*/LC_MESSAGES/django.po"))
 LANGUAGES = [("en", "English"), *((code, LANG_INFO[code]["name_local"]) for code in TRANSLATED)]
 
 STATIC_URL = "/static/"

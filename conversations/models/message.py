@@ -9,7 +9,7 @@ from django.utils import timezone
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def branch_ids(self, *, leaf_id: uuid.UUID, limit: int) -> list[uuid.UUID]:
-        """Returns up to `limit` ids, from `leaf_id` towards the root. One query, which reads only these rows."""
+        """Returns up to `limit` ids, from `leaf_id` toward the root. One query, which reads only these rows."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         sql = f"""
             WITH RECURSIVE branch (id, parent_id, depth) AS (

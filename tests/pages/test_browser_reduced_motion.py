@@ -9,7 +9,7 @@ from tests.modelserver import Gate, answer, wait_for
 from tests.pages.axe import THEMES
 from tests.pages.browsing import Chat, ScriptedModel
 
-COLOURS = """() => [document.body, ...document.querySelectorAll(".suggestion span, .suggestion, main h1")]
+COLORS = """() => [document.body, ...document.querySelectorAll(".suggestion span, .suggestion, main h1")]
     .map(element => getComputedStyle(element).color)"""
 
 
@@ -22,10 +22,10 @@ def test_a_theme_is_in_force_at_once_however_deep_an_element_lies(page: Page, co
     page.goto("/")
     for theme in THEMES * 2:
         page.emulate_media(reduced_motion="reduce", color_scheme=theme)
-        at_once = page.evaluate(COLOURS)
+        at_once = page.evaluate(COLORS)
         assert page.evaluate("document.getAnimations().length") == 0
         page.wait_for_timeout(200)
-        assert at_once == page.evaluate(COLOURS)
+        assert at_once == page.evaluate(COLORS)
 
 
 def test_nothing_breathes_while_an_answer_is_waited_for(chat: Chat, page: Page, model: ScriptedModel) -> None:

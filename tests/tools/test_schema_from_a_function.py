@@ -87,16 +87,16 @@ def test_a_tool_without_parameters_has_an_empty_object() -> None:
 
 def test_choices_lists_and_optional_parameters() -> None:
     def draw(
-        colour: Literal["red", "green"],
+        color: Literal["red", "green"],
         tags: list[str],
         size: int | None = None,
         of: int | str | None = None,
     ) -> str:
         """Draw."""
-        return colour
+        return color
 
     assert schema(draw)["properties"] == {
-        "colour": {"type": "string", "enum": ["red", "green"]},
+        "color": {"type": "string", "enum": ["red", "green"]},
         "tags": {"type": "array", "items": {"type": "string"}},
         "size": {"type": "integer"},
         "of": {"anyOf": [{"type": "integer"}, {"type": "string"}]},

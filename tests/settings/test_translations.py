@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatsite.catalogues import compile_catalogues
+from chatsite.translations import compile_translations
 
 ENTRY = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Sign in"\nmsgstr "{}"\n'
 
@@ -20,11 +20,11 @@ def source(tmp_path: Path) -> Path:
 
 
 def compiled(tmp_path: Path) -> str:
-    compile_catalogues(tmp_path / "locale", tmp_path / "var")
+    compile_translations(tmp_path / "locale", tmp_path / "var")
     return gettext.translation("django", tmp_path / "var", ["de"]).gettext("Sign in")
 
 
-def test_a_catalogue_is_compiled_and_again_when_it_changes(tmp_path: Path, source: Path) -> None:
+def test_a_catalog_is_compiled_and_again_when_it_changes(tmp_path: Path, source: Path) -> None:
     assert compiled(tmp_path) == "Anmelden"
     source.write_text(ENTRY.format("Einloggen"))
     os.utime(source, ns=(1, 1))  # an older one may come back

@@ -1,4 +1,4 @@
-"""script/check tells what a catalogue lacks."""
+"""script/check tells what a catalog lacks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from tests.clone import PROJECT
 
-FIND_PROBLEMS = runpy.run_path(str(PROJECT / "script" / "catalogues.py"))["find_problems"]
+FIND_PROBLEMS = runpy.run_path(str(PROJECT / "script" / "catalogs.py"))["find_problems"]
 
 
-def catalogue(**entries: str) -> polib.POFile:
+def catalog(**entries: str) -> polib.POFile:
     found = polib.POFile()
     for text, said in entries.items():
         found.append(polib.POEntry(msgid=text, msgstr=said))
@@ -20,7 +20,7 @@ def catalogue(**entries: str) -> polib.POFile:
 
 
 def test_a_complete_one_has_no_faults() -> None:
-    assert list(FIND_PROBLEMS(catalogue(Save="保存"), catalogue(Save="保存"))) == []
+    assert list(FIND_PROBLEMS(catalog(Save="保存"), catalog(Save="保存"))) == []
 
 
 @pytest.mark.parametrize(
@@ -32,19 +32,19 @@ def test_a_complete_one_has_no_faults() -> None:
     ],
 )
 def test_each_fault_is_named(ours: dict[str, str], fault: str) -> None:
-    assert list(FIND_PROBLEMS(catalogue(**ours), catalogue(Save=""))) == [fault]
+    assert list(FIND_PROBLEMS(catalog(**ours), catalog(Save=""))) == [fault]
 
 
 def test_a_guess_that_nobody_has_looked_at_is_no_translation() -> None:
     guessed = polib.POFile()
     guessed.append(polib.POEntry(msgid="Save", msgstr="保存", flags=["fuzzy"]))
-    assert list(FIND_PROBLEMS(guessed, catalogue(Save=""))) == ["does not translate 'Save'"]
+    assert list(FIND_PROBLEMS(guessed, catalog(Save=""))) == ["does not translate 'Save'"]
 
 
 @pytest.mark.parametrize("said", ["已有 {m} 个", "已有 %(n)s 个", "已有"])
 def test_placeholders_stay_as_they_are(said: str) -> None:
     text = "{n} found"
-    assert list(FIND_PROBLEMS(catalogue(**{text: said}), catalogue(**{text: ""}))) == [
+    assert list(FIND_PROBLEMS(catalog(**{text: said}), catalog(**{text: ""}))) == [
         "has other placeholders than '{n} found'"
     ]
-    assert list(FIND_PROBLEMS(catalogue(**{text: "已有 {n} 个"}), catalogue(**{text: ""}))) == []
+    assert list(FIND_PROBLEMS(catalog(**{text: "已有 {n} 个"}), catalog(**{text: ""}))) == []

@@ -9,8 +9,8 @@ from pathlib import Path
 import polib
 
 
-def compile_catalogues(sources: Path, target: Path) -> None:
-    """Compiles every catalogue that has changed since it was compiled. Safe to run in several processes at once."""
+def compile_translations(sources: Path, target: Path) -> None:
+    """Compiles every catalog that has changed since it was compiled. Safe to run in several processes at once."""
     for source in sources.glob("*/LC_MESSAGES/*.po"):
         compiled = (target / source.relative_to(sources)).with_suffix(".mo")
         modified = source.stat().st_mtime_ns
