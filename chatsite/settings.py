@@ -175,7 +175,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Mail between processes. Tokens do not travel by it, nor do connections listen on it.
+# Messages between processes. Tokens do not travel by it, and connections do not listen on it.
 CHANNEL_LAYERS = (
     {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
     if REDIS_URL

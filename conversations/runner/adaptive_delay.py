@@ -1,4 +1,4 @@
-"""How long to gather before sending or reading again: nothing while there is time, more the busier the process is."""
+"""The delay between two reads of a model's stream: none while the process is idle, longer the busier it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class AdaptiveDelay:
-    """Measures the share of a core that this process uses, every `interval` seconds, and derives a pause from it.
+    """Measures the share of a core that this process uses, every `interval` seconds, and derives a delay from it.
 
     Up to `quiet` of a core the pause is zero; from there it grows to `longest` seconds at `busy`. Small frames cost
     more than the words in them, so gathering frees time exactly when there is little.
@@ -38,7 +38,7 @@ class AdaptiveDelay:
         self.pause = (self.pause + target) / 2
 
     async def keep(self) -> None:
-        """Samples for ever."""
+        """Samples forever."""
         while True:
             await asyncio.sleep(self._interval)
             self.sample()

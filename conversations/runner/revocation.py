@@ -1,4 +1,4 @@
-"""Open connections, each let in by a session or a token: closed soon after that ends."""
+"""Closes connections whose session or API token has ended."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from accounts.models import ApiToken, Session, User
 from conversations.db.readers import Readers
 
 INTERVAL = 0.5
-"""Seconds between two looks at what ended meanwhile, in whichever process."""
+"""Seconds between two checks of the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """By what a person was let in: a token or a session, and the password that was theirs then (as it is stored)."""
+    """How a connection was authenticated: by a token or a session, with the password hash of that time."""
 
     user_id: int
     password: str
@@ -25,7 +25,7 @@ class Authentication:
 
 
 class RevocationWatch:
-    """Of this process. `close` of a connection is called once its authentication has ended."""
+    """Watches the connections of this process, and calls `close` of one whose authentication has ended."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
@@ -38,7 +38,7 @@ class RevocationWatch:
         self._open.pop(close, None)
 
     async def check(self) -> None:
-        """Three queries for all connections, none without any."""
+        """Checks all connections with three queries; without connections, with none."""
         if not self._open:
             return
         ended = await self._readers.run(revoked_authentications, set(self._open.values()))
@@ -47,11 +47,12 @@ class RevocationWatch:
                 close()
 
 
-def revoked_authentications(revocation: Collection[Authentication]) -> set[Authentication]:
-    """Those whose token was revoked, whose session is over, or whose user is gone, blocked or has another password."""
-    token_ids = {a.token_id for a in revocation if a.token_id is not None}
-    session_keys = {a.session_key for a in revocation if a.session_key is not None}
-    users = User.objects.filter(pk__in={a.user_id for a in revocation}, is_active=True)
+def revoked_authentications(authentications: Collection[Authentication]) -> set[Authentication]:
+    """Returns those whose token was revoked, whose session has ended, or whose user is deleted, inactive or has a new
+    password."""
+    token_ids = {a.token_id for a in authentications if a.token_id is not None}
+    session_keys = {a.session_key for a in authentications if a.session_key is not None}
+    users = User.objects.filter(pk__in={a.user_id for a in authentications}, is_active=True)
     passwords = dict(users.values_list("pk", "password"))
     tokens = set(ApiToken.objects.filter(pk__in=token_ids, revoked_at=None).values_list("pk", flat=True))
     now = timezone.now()
@@ -69,4 +70,4 @@ def revoked_authentications(revocation: Collection[Authentication]) -> set[Authe
             passwords.get(authentication.user_id) == authentication.password and authentication.session_key in sessions
         )
 
-    return {authentication for authentication in revocation if not holds(authentication)}
+    return {authentication for authentication in authentications if not holds(authentication)}

@@ -21,7 +21,7 @@ from conversations.runner.dependencies import RunDependencies
 from conversations.runner.preparation import Prepared, load_run, needs_no_reading, prepare_run
 from conversations.runner.resumption import OUTCOME_UNKNOWN, Resumption
 from conversations.runs.checkpoint import Checkpoint, take_checkpoint
-from conversations.runs.codec import bring
+from conversations.runs.codec import replace_steps
 from conversations.runs.events import (
     CallStatusChanged,
     IterationCut,
@@ -214,7 +214,7 @@ class RunTask:
 
     async def _resume(self, resumption: Resumption) -> None:
         """Shows the kept steps of an earlier attempt, and deletes those of its unfinished model call."""
-        bring(self.live, resumption.kept)
+        replace_steps(self.live, resumption.kept)
         take_checkpoint(self._stored)
         self._unknown_calls = resumption.unknown
         self._prompt_tokens = resumption.prompt_tokens

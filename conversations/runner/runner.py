@@ -106,7 +106,7 @@ class Runner:
         self._spawn(self._adaptive_delay.keep())
         if self._peers is not None:
             self._peers.start()
-            self._spawn(self._repeat(PEERS_INTERVAL, self._peers.look_after))
+            self._spawn(self._repeat(PEERS_INTERVAL, self._peers.maintain))
         self._spawn(self._repeat(CHECKPOINT_INTERVAL, self._save_all))
         self._spawn(self._repeat(revocation.INTERVAL, self.revocation.check))
         self._spawn(self._repeat(self._limits.heartbeat / 4, self._record_heartbeat))
@@ -270,7 +270,7 @@ class Runner:
         if self.is_handing_over:
             task.hand_over()
         if self._peers is not None:
-            self._peers.run_begun(run)
+            self._peers.run_started(run)
 
     # Stopping runs
 
@@ -301,9 +301,9 @@ class Runner:
         """Another process owns the run now: its subscribers here follow it there."""
         self._remove(task)
         if self._peers is None:
-            self.subscribers.send_away(task.live.identity.conversation_id)
+            self.subscribers.close_followers(task.live.identity.conversation_id)
         else:
-            self._peers.replicas.go_on_with(task.run, task.live)
+            self._peers.replicas.follow_elsewhere(task.run, task.live)
 
     def _remove(self, task: RunTask) -> None:
         identity = task.live.identity

@@ -1,4 +1,4 @@
-"""Who is to be told what in this process: connections by person, and by the conversation that they follow."""
+"""The connections of this process, by user and by the conversations that they are subscribed to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conversations.models import Conversation, Message
 from conversations.runs.live import LiveRun
 
 Question = tuple[Message, list[str]]
-"""With the ids of its versions."""
+"""A user message, and the ids of its versions."""
 
 
 class Listener(Protocol):
-    """A connection. Nothing here waits: what is told is sent later, in order."""
+    """A connection. Its methods never wait: they queue what is to be sent."""
 
     user_id: int
 
@@ -55,7 +55,7 @@ class _Groups(Generic[K]):
 
 
 class Subscribers:
-    """`is_closed`: nobody joins any more, as the server is about to end."""
+    """All connections. `is_closed` is set when the server stops: no connection is accepted any more."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -72,11 +72,11 @@ class Subscribers:
         return bool(self._conversations.of(conversation_id))
 
     def followed(self) -> list[str]:
-        """Conversations that somebody here follows."""
+        """Returns the ids of the conversations with subscribers here."""
         return self._conversations.keys()
 
     def people(self) -> list[int]:
-        """Users who are connected here."""
+        """Returns the ids of the users with connections here."""
         return self._people.keys()
 
     def connections(self, user_id: int) -> int:
@@ -89,7 +89,7 @@ class Subscribers:
         self._conversations.remove(conversation_id, listener)
 
     def run_started(self, run: LiveRun, question: Question | None = None) -> None:
-        """`question` if it was asked with this run. Who was told before is not told again."""
+        """Notifies the subscribers of a run, with its question if that is new. Nobody is notified twice."""
         for listener in self._conversations.of(run.identity.conversation_id):
             listener.run_started(run, question)
 
@@ -103,18 +103,18 @@ class Subscribers:
             self.unsubscribe(conversation_id, listener)
 
     def conversation_gone(self, conversation_id: str) -> None:
-        """It was deleted, we do not know when: tells those who follow it."""
+        """Notifies the subscribers of a conversation that turned out to be deleted."""
         for listener in self._conversations.of(conversation_id):
             listener.conversation_deleted(conversation_id)
             self.unsubscribe(conversation_id, listener)
 
     async def restarting(self, within: float) -> None:
-        """Closes every connection, which waits until each has been told what there is for it, for so many seconds."""
+        """Closes all connections, each after what is queued for it was sent, within so many seconds."""
         self.is_closed = True
         if closing := [listener.restarting() for listener in self._people.everyone()]:
             await asyncio.wait(closing, timeout=within)
 
-    def send_away(self, conversation_id: str) -> None:
-        """Closes the connections that follow the conversation, for them to come again."""
+    def close_followers(self, conversation_id: str) -> None:
+        """Closes the subscribers' connections, so that they reconnect."""
         for listener in self._conversations.of(conversation_id):
             listener.restarting()

@@ -1,6 +1,6 @@
-"""Changes of a run as plain values, for the way to another process, and what becomes of them there.
+"""Encodes the changes of a run as plain values for another process, and applies them there.
 
-A change says where in a step its text begins, so that what comes twice is known, and what is missing is noticed.
+A change names the offset of its text in the step, so that a repeated or missing one is noticed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from conversations.runs.live import (
 
 FACTS = ("status", "progress", "duration", "success", "skipped", "execution_time")
 STATUSES = get_args(CallStatus)
-"""In the order in which a call comes to them."""
+"""In the order of a call's life."""
 
 
 class GapError(Exception):
-    """Something is missing before this change: the run must be shown anew."""
+    """A change before this one is missing: the whole run must be sent again."""
 
 
-def pack(run: LiveRun, change: Change) -> list[Any]:
+def encode_change(run: LiveRun, change: Change) -> list[Any]:
     match change:
         case RunShown():
             return ["run", sorted(run.steps)]
@@ -49,8 +49,8 @@ def pack(run: LiveRun, change: Change) -> list[Any]:
             return ["end", asdict(change.outcome)]
 
 
-def unpack(run: LiveRun, change: Sequence[Any]) -> None:
-    """Brings the run to where the change leads. Raises GapError."""
+def apply_change(run: LiveRun, change: Sequence[Any]) -> None:
+    """Applies a change to a replica. Raises GapError."""
     match change:
         case ["run", indexes]:
             _keep(run, indexes)
@@ -68,15 +68,15 @@ def unpack(run: LiveRun, change: Sequence[Any]) -> None:
             raise GapError
 
 
-def bring(run: LiveRun, steps: Sequence[LiveStep]) -> None:
-    """Makes these the run's steps, whatever it had: what agrees stays as it is."""
+def replace_steps(run: LiveRun, steps: Sequence[LiveStep]) -> None:
+    """Makes these the run's steps. Steps that agree stay as they are."""
     _keep(run, [step.index for step in steps])
     for step in steps:
         _show(run, step.index, _nature(step), _facts(step), step.size, step.text)
 
 
 def _nature(step: LiveStep) -> list[Any]:
-    """What of a step never changes."""
+    """Returns the fields of a step that never change."""
     return [step.iteration, step.type, step.id_ref, step.name]
 
 
@@ -85,14 +85,14 @@ def _facts(step: LiveStep) -> dict[str, Any]:
 
 
 def _keep(run: LiveRun, indexes: Sequence[int]) -> None:
-    """What the owner does not have any more is void."""
+    """Removes the steps that the owner no longer has."""
     gone = set(run.steps) - set(indexes)
     if gone:
         run.forget(min(gone))
 
 
 def _show(run: LiveRun, index: int, nature: Sequence[Any], facts: dict[str, Any], size: int, text: str) -> None:
-    """A step of `size` characters, of which `text` are the first."""
+    """Adds or updates a step of `size` characters that starts with `text`."""
     known = run.steps.get(index)
     if known is not None and not (_leads_to(known, nature, facts, size) and _agrees(known, 0, text)):
         run.forget(index)
@@ -105,7 +105,7 @@ def _show(run: LiveRun, index: int, nature: Sequence[Any], facts: dict[str, Any]
 
 
 def _leads_to(known: LiveStep, nature: Sequence[Any], facts: dict[str, Any], size: int) -> bool:
-    """Whether the step can become so by going on: what was shown as finished does not go back."""
+    """Whether the step can become the new one by growing: what was finished stays finished."""
     goes_back = _rank(known.status) > _rank(facts["status"]) or (
         known.duration is not None and facts["duration"] is None
     )
@@ -122,7 +122,7 @@ def _update(run: LiveRun, step: LiveStep, facts: dict[str, Any]) -> None:
 
 
 def _agrees(step: LiveStep, offset: int, text: str) -> bool:
-    """Whether what the step has of this text is the same."""
+    """Whether the step's text is the same where both have it."""
     return text.startswith(step.text[offset : offset + len(text)])
 
 

@@ -1,4 +1,4 @@
-"""When an owner counts as dead: its lease has not moved for a heartbeat of our own clock."""
+"""Decides when an owner counts as dead: its lease is unchanged for the time of a heartbeat, by our own clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SeenLease:
-    """A live run of another owner as its row stands; `owner` None: handed over, and nobody's."""
+    """The lease of a live run of another owner. `owner` is None for a run that was handed over."""
 
     run_id: uuid.UUID
     owner: str | None
@@ -19,8 +19,8 @@ class SeenLease:
 
 
 class LeaseWatch:
-    """Looks at the leases of others now and then. Clocks of other machines do not count, nor does time in which we
-    could not look: after a pause longer than a heartbeat it begins anew."""
+    """Watches the leases of other owners, by this machine's clock alone. After a pause longer than a heartbeat, when
+    nothing could be observed, it starts again."""
 
     def __init__(self, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._heartbeat = heartbeat
@@ -29,7 +29,7 @@ class LeaseWatch:
         self._last_look = clock()
 
     def look(self, leases: Iterable[SeenLease]) -> list[SeenLease]:
-        """Those that may be claimed now."""
+        """Returns those of the present leases that may be claimed now."""
         now = self._clock()
         if now - self._last_look > self._heartbeat:
             self._since.clear()
@@ -38,5 +38,5 @@ class LeaseWatch:
         return [lease for lease, since in self._since.items() if lease.owner is None or now - since >= self._heartbeat]
 
     def forget(self) -> None:
-        """The database could not be read: what was seen before says nothing."""
+        """Forgets what was observed, as the database could not be read."""
         self._since.clear()

@@ -69,11 +69,11 @@ async def peers(redis: RedisServer) -> AsyncIterator[Neighbourhood]:
 @pytest.fixture
 async def fragile(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
     """With a Redis that may be stopped, and processes that notice everything soon."""
-    monkeypatch.setattr(inbox, "CALL_SECONDS", 0.1)
-    monkeypatch.setattr(inbox, "SEND_SECONDS", 0.3)
-    monkeypatch.setattr(inbox, "DEAF_SECONDS", 1.0)
-    monkeypatch.setattr(links, "ACKNOWLEDGED_WITHIN", 0.2)
-    monkeypatch.setattr(replicas, "SILENCE", 0.5)
+    monkeypatch.setattr(inbox, "ECHO_INTERVAL", 0.1)
+    monkeypatch.setattr(inbox, "SEND_TIMEOUT", 0.3)
+    monkeypatch.setattr(inbox, "ECHO_TIMEOUT", 1.0)
+    monkeypatch.setattr(links, "ACKNOWLEDGE_TIMEOUT", 0.2)
+    monkeypatch.setattr(replicas, "SILENCE_TIMEOUT", 0.5)
     monkeypatch.setattr(runner, "PEERS_INTERVAL", 0.1)
     yield Neighbourhood(own_redis)
     channel_layers.backends = {}

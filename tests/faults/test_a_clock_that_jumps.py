@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.client import Client
-from tests.cluster.watching import assert_told_once
+from tests.cluster.following import assert_told_once
 from tests.faults.cluster import HEARTBEAT, Cluster
 from tests.faults.points import FINAL, Script
 from tests.faults.waiting import until

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.client import Client
-from tests.cluster.watching import assert_told_once
+from tests.cluster.following import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
 from tests.faults.ping import pinging

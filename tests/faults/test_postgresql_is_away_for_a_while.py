@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.client import CallError, Client
-from tests.cluster.watching import assert_told_once
+from tests.cluster.following import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import AT_LENGTH, POSTGRESQL_AWAY
 from tests.faults.points import ANSWER, FINAL, Script, write

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.client import Client
-from tests.cluster.watching import assert_told_once
+from tests.cluster.following import assert_told_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import REDIS_AWAY, REDIS_IDLE
 from tests.faults.points import FINAL, Script, write

@@ -1,4 +1,4 @@
-"""This process's address among the processes that serve the same conversations."""
+"""The address of this process, at which it receives messages from the other processes."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
 
-EVERYBODY = "chatsite.processes"
-OPEN_SECONDS = 10.0
-"""How long Redis may take when a process starts, which may have much to do then."""
-SEND_SECONDS = 2.0
-"""How long the layer may take for one mail: with Redis frozen it would never come back."""
-CALL_SECONDS = 1.0
-"""Between two mails to ourselves."""
-DEAF_SECONDS = 5.0
-"""Without our own mail, though it was taken, after which we subscribe anew."""
+ALL_PROCESSES = "chatsite.processes"
+OPEN_TIMEOUT = 10.0
+"""Seconds that Redis may take when a process starts."""
+SEND_TIMEOUT = 2.0
+"""Seconds that the layer may take for one message: with a frozen Redis it would never return."""
+ECHO_INTERVAL = 1.0
+"""Seconds between two messages to ourselves."""
+ECHO_TIMEOUT = 5.0
+"""Seconds without our own message, although the layer accepted it, after which the inbox subscribes again."""
 
-ECHO = "mail.echo"
-LOST = "mail.lost"
-"""That we could not send for so many seconds; to everybody, ourselves included: we may have heard nothing either."""
+ECHO = "inbox.echo"
+LOST = "inbox.lost"
+"""Tells all processes, this one included, for how many seconds nothing could be sent: messages may be lost."""
 
-Mail = dict[str, Any]
+PeerMessage = dict[str, Any]
 
 
 class Layer(Protocol):
-    """What is used of a channel layer."""
+    """The part of a channel layer that an inbox uses."""
 
     async def new_channel(self) -> str: ...
 
-    async def send(self, channel: str, message: Mail) -> None: ...
+    async def send(self, channel: str, message: PeerMessage) -> None: ...
 
-    async def receive(self, channel: str) -> Mail: ...
+    async def receive(self, channel: str) -> PeerMessage: ...
 
     async def group_add(self, group: str, channel: str) -> None: ...
 
-    async def group_send(self, group: str, message: Mail) -> None: ...
+    async def group_send(self, group: str, message: PeerMessage) -> None: ...
 
     def flush(self) -> Coroutine[Any, Any, None]: ...
 
 
-Deliver = Callable[[Mail], None]
+Deliver = Callable[[PeerMessage], None]
 Missed = Callable[[float], None]
 
 
 class Inbox:
-    """Mail is a nudge: it may be lost or late, and whoever depends on what it says looks for himself now and then.
+    """Receives and sends messages. They are only nudges: a message may be lost or late.
 
-    One task listens, whatever the layer throws; another sees to it that mail comes, by mail to ourselves. No connection
-    of a client ever waits for them.
+    One task receives, whatever exceptions the layer raises; another one checks by messages to ourselves that messages
+    arrive. No client connection ever waits for them.
     """
 
     def __init__(self, layer: Layer, address: str) -> None:
@@ -59,123 +59,132 @@ class Inbox:
         self._layer = layer
         self._deliver: Deliver = _ignore
         self._missed: Missed = _ignore
-        self._listening: asyncio.Task[None] | None = None
-        self._calling: asyncio.Task[None] | None = None
+        self._receiving: asyncio.Task[None] | None = None
+        self._echoing: asyncio.Task[None] | None = None
         self._flushing: asyncio.Task[None] | None = None
-        self._heard = time.monotonic()
-        self._called = 0
-        self._echo = 0
+        self._echoed_at = time.monotonic()
+        self._echoes_sent = 0
+        self._last_echo = 0
         self._failing_since: float | None = None
-        self._unheard = 0.0
+        self._seconds_failed = 0.0
 
     @classmethod
     async def open(cls, layer: Layer) -> Inbox:
-        """Raises what the layer does, if it cannot be reached."""
-        async with asyncio.timeout(OPEN_SECONDS):
+        """Opens an inbox. Raises what the layer raises if it cannot be reached."""
+        async with asyncio.timeout(OPEN_TIMEOUT):
             address = await layer.new_channel()
-            await layer.group_add(EVERYBODY, address)
+            await layer.group_add(ALL_PROCESSES, address)
         return cls(layer, address)
 
     def listen(self, deliver: Deliver, missed: Missed) -> None:
-        """`missed` is called when mail may have been lost and comes again: for how many seconds it did not."""
+        """Starts to receive. `missed` is called with the seconds in which messages may have been lost."""
         self._deliver, self._missed = deliver, missed
-        self._listening = asyncio.create_task(self._listen())
-        self._calling = asyncio.create_task(self._call_ourselves())
+        self._receiving = asyncio.create_task(self._receive())
+        self._echoing = asyncio.create_task(self._send_echoes())
 
     async def close(self) -> None:
-        for task in (self._calling, self._listening):
+        for task in (self._echoing, self._receiving):
             if task is not None:
                 task.cancel()
-        left = {task for task in (self._calling, self._listening, self._flushing) if task is not None}
+        left = {task for task in (self._echoing, self._receiving, self._flushing) if task is not None}
         if left:
-            _, left = await asyncio.wait(left, timeout=SEND_SECONDS)
+            _, left = await asyncio.wait(left, timeout=SEND_TIMEOUT)
         for task in left:
             task.cancel()
         if left:
-            await asyncio.wait(left, timeout=SEND_SECONDS)
+            await asyncio.wait(left, timeout=SEND_TIMEOUT)
 
-    async def send(self, address: str, mail: Mail) -> bool:
-        """To one process; whether the layer took it."""
-        return await self._try(self._layer.send(address, {**mail, "from": self.address}))
+    async def send(self, address: str, message: PeerMessage) -> bool:
+        """Sends to one process. Returns whether the layer accepted it."""
+        return await self._try(self._layer.send(address, {**message, "from": self.address}))
 
-    async def broadcast(self, mail: Mail) -> bool:
-        """To all other processes; whether the layer took it."""
-        return await self._try(self._layer.group_send(EVERYBODY, {**mail, "from": self.address}))
+    async def broadcast(self, message: PeerMessage) -> bool:
+        """Sends to all other processes. Returns whether the layer accepted it."""
+        return await self._try(self._layer.group_send(ALL_PROCESSES, {**message, "from": self.address}))
 
     async def _try(self, sending: Awaitable[None]) -> bool:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(SEND_TIMEOUT):
                 await sending
         except Exception as error:
             if self._failing_since is None:
                 self._failing_since = time.monotonic()
-                logger.warning("Redis takes no mail to other processes; what is made here goes on: %r", error)
+                logger.warning("Redis accepts no messages to other processes; runs of this process go on: %r", error)
             return False
         return True
 
-    async def _listen(self) -> None:
+    async def _receive(self) -> None:
         while True:
             try:
-                mail = await self._layer.receive(self.address)
+                message = await self._layer.receive(self.address)
             except Exception as error:
-                logger.warning("mail of other processes does not come: %r", error)
-                await asyncio.sleep(CALL_SECONDS)
+                logger.warning("messages from other processes cannot be received: %r", error)
+                await asyncio.sleep(ECHO_INTERVAL)
                 continue
             try:
-                self._take(mail)
+                self._dispatch(message)
             except Exception:
-                logger.exception("mail could not be read: %s", mail.get("type"))
+                logger.exception("a message could not be handled: %s", message.get("type"))
 
-    def _take(self, mail: Mail) -> None:
-        if mail["type"] == LOST:
-            self._missed(mail["seconds"])
-        elif mail["from"] != self.address:
-            self._deliver(mail)
-        elif mail["type"] == ECHO:
-            self._take_echo(mail["number"])
+    def _dispatch(self, message: PeerMessage) -> None:
+        if message["type"] == LOST:
+            self._missed(message["seconds"])
+        elif message["from"] != self.address:
+            self._deliver(message)
+        elif message["type"] == ECHO:
+            self._on_last_echo(message["number"])
 
-    async def _call_ourselves(self) -> None:
+    async def _send_echoes(self) -> None:
         while True:
-            self._called += 1
-            taken = await self.send(self.address, {"type": ECHO, "number": self._called})
-            if self._unheard and await self.broadcast({"type": LOST, "seconds": self._unheard}):
-                self._unheard = 0.0
-            await asyncio.sleep(CALL_SECONDS)
-            if taken and time.monotonic() - self._heard > DEAF_SECONDS:
-                await self._subscribe_anew()
+            self._echoes_sent += 1
+            taken = await self.send(self.address, {"type": ECHO, "number": self._echoes_sent})
+            if self._seconds_failed and await self.broadcast({"type": LOST, "seconds": self._seconds_failed}):
+                self._seconds_failed = 0.0
+            await asyncio.sleep(ECHO_INTERVAL)
+            if taken and time.monotonic() - self._echoed_at > ECHO_TIMEOUT:
+                await self._resubscribe()
 
-    def _take_echo(self, number: int) -> None:
+    def _on_last_echo(self, number: int) -> None:
         now = time.monotonic()
-        if number > self._echo + 1:
-            self._missed(now - self._heard)
+        if number > self._last_echo + 1:
+            self._missed(now - self._echoed_at)
         if self._failing_since is not None:
-            logger.info("Redis takes mail to other processes again")
-            self._unheard += now - self._failing_since
+            logger.info("Redis accepts messages to other processes again")
+            self._seconds_failed += now - self._failing_since
             self._failing_since = None
-        self._echo, self._heard = number, now
+        self._last_echo, self._echoed_at = number, now
 
-    async def _subscribe_anew(self) -> None:
-        """Redis takes our mail and gives us none: the connection by which it came is dead, and does not know it."""
-        logger.warning("mail of other processes does not come, though Redis answers: subscribing anew")
-        self._heard = time.monotonic()
-        if self._listening is not None:
-            self._listening.cancel()
+    async def _resubscribe(self) -> None:
+        """Redis accepts our messages but delivers none: the subscribing connection is dead, and does not know it."""
+        logger.warning("no messages arrive although Redis answers: subscribing again")
+        self._echoed_at = time.monotonic()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._flush()
-                self._listening = asyncio.create_task(self._listen())
-                await asyncio.sleep(0)  # it has asked for the channel, which can only then be in a group
-                await self._layer.group_add(EVERYBODY, self.address)
+            # First, as the layer otherwise unsubscribes the channel over the connection that its receiver reopens.
+            await self._flush()
+            if self._receiving is not None:
+                self._receiving.cancel()
+            self._receiving = asyncio.create_task(self._receive())
+            await asyncio.sleep(0)  # it has asked for the channel, which can only then be in a group
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await self._layer.group_add(ALL_PROCESSES, self.address)
         except Exception as error:
-            logger.warning("subscribing anew failed: %r", error)
+            logger.warning("subscribing again failed: %r", error)
 
     async def _flush(self) -> None:
-        """In a task of its own, which a stop lets end: channels_redis takes the cancellation of who flushes for that of
-        its receiver, and closes its connections in it."""
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._layer.flush())
-        await asyncio.shield(self._flushing)
+        """Closes the layer's connections, in a task of its own, which `close` lets end.
+
+        The layer holds a lock until its receiver has ended, which may miss a cancellation: in Python 3.11 `wait_for`,
+        by which redis-py sends, does. Cancelling the flush cancels the receiver again. Raises TimeoutError if the flush
+        did not come to that.
+        """
+        self._flushing = asyncio.create_task(self._layer.flush())
+        while not self._flushing.done():
+            await asyncio.wait([self._flushing], timeout=SEND_TIMEOUT)
+            self._flushing.cancel()
+        if self._flushing.cancelled():
+            raise TimeoutError
+        self._flushing.result()
 
 
 def _ignore(news: object) -> None:
-    """Nobody listens yet."""
+    """Does nothing, until somebody listens."""

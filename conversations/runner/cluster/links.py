@@ -1,7 +1,7 @@
-"""What this process tells others of its runs: one link to each process that watches any.
+"""Sends the changes of this process's runs to the processes that watch them, by one link to each.
 
-A link sends what is new in all the runs that the other one watches, in one mail; the next goes when that was
-acknowledged. What comes meanwhile waits as it does for every follower: as the difference to a cursor.
+A link sends what is new in all watched runs in one message, and the next one when that was acknowledged. What comes
+meanwhile waits as for every follower: as the difference to a cursor.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from conversations.runner.cluster.inbox import Inbox, Mail
-from conversations.runs.codec import pack
+from conversations.runner.cluster.inbox import Inbox, PeerMessage
+from conversations.runs.codec import encode_change
 from conversations.runs.live import Cursor, LiveRun
 
 logger = logging.getLogger(__name__)
 
-ACKNOWLEDGED_WITHIN = 2.0
-"""Seconds, after which a mail is sent again."""
-TRIES = 5
-"""After which the other one is given up: it asks again, if it lives."""
-MAIL_CHARACTERS = 500_000
+ACKNOWLEDGE_TIMEOUT = 2.0
+"""Seconds after which an unacknowledged message is sent again."""
+MAX_TRIES = 5
+"""Tries after which the other process counts as gone: it asks again if it is alive."""
+MAX_MESSAGE_CHARACTERS = 500_000
 
 
 @dataclass(slots=True)
 class Watched:
-    """`told` is the number of the last mail about the run, 0 before the first; `is_asked_after`: the other one wants to
-    know whether we still tell it of this run."""
+    """A watched run. `last_number` is the number of the last message about it, 0 before the first; `needs_reply` is set
+    when the other process asks whether it still gets the run."""
 
     cursor: Cursor
     attempt: int
-    told: int = 0
-    is_asked_after: bool = False
+    last_number: int = 0
+    needs_reply: bool = False
 
     @property
-    def has_news(self) -> bool:
-        return self.is_asked_after or self.cursor.behind
+    def has_changes(self) -> bool:
+        return self.needs_reply or self.cursor.behind
 
 
 class Link:
-    """To one process. `on_end` is called when nothing is left to tell, or nobody to tell it.
+    """The link to one process. `on_end` is called when no run is watched any more, or the process is gone.
 
-    `numbers` grow with every mail of this process, and each says which one it follows on: whoever gets one late, or
-    misses one, can tell.
+    `numbers` grow with every message of this process, and each run's part names the message before, so that the
+    receiver notices a late or lost one.
     """
 
     def __init__(self, inbox: Inbox, address: str, numbers: Iterator[int], on_end: Callable[[str], None]) -> None:
@@ -54,29 +54,29 @@ class Link:
         self._numbers = numbers
         self._on_end = on_end
         self._watched: dict[str, Watched] = {}
-        self._woken = asyncio.Event()
+        self._has_changes = asyncio.Event()
         self._idle = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._number = 0
         self._tries = 0
-        self._task = asyncio.create_task(self._tell())
+        self._task = asyncio.create_task(self._run())
 
     def watch(self, run: LiveRun, attempt: int, *, anew: bool) -> None:
-        """From its first step, if it is not told of already, or is to be told `anew`."""
-        self._tries = 0  # whoever asks, lives
+        """Sends the run from its first step, unless it is being sent already and not wanted `anew`."""
+        self._tries = 0  # it is alive
         known = self._watched.get(run.identity.run_id)
         if anew or known is None or known.attempt != attempt:
             self.unwatch(run.identity.run_id)
-            run.follow(self._woken.set)
+            run.follow(self._has_changes.set)
             self._watched[run.identity.run_id] = Watched(Cursor(run), attempt)
         else:
-            known.is_asked_after = True
-        self._woken.set()
+            known.needs_reply = True
+        self._has_changes.set()
 
     def unwatch(self, run_id: str) -> None:
         watched = self._watched.pop(run_id, None)
         if watched is not None:
-            watched.cursor.run.unfollow(self._woken.set)
+            watched.cursor.run.unfollow(self._has_changes.set)
 
     def acknowledge(self, number: int, unwanted: Collection[str]) -> None:
         if number == self._number:
@@ -84,9 +84,9 @@ class Link:
                 self.unwatch(run_id)
             self._acknowledged.set()
 
-    async def all_told(self) -> None:
-        """Waits until nothing waits for the other one."""
-        while not self._task.done() and (self._woken.is_set() or not self._idle.is_set()):
+    async def wait_until_delivered(self) -> None:
+        """Waits until everything was delivered."""
+        while not self._task.done() and (self._has_changes.is_set() or not self._idle.is_set()):
             await self._idle.wait()
             await asyncio.sleep(0)
 
@@ -94,20 +94,20 @@ class Link:
         self._task.cancel()
         self._forget()
 
-    async def _tell(self) -> None:
+    async def _run(self) -> None:
         try:
             while self._watched:
-                await self._woken.wait()
-                self._woken.clear()
+                await self._has_changes.wait()
+                self._has_changes.clear()
                 self._idle.clear()
-                await self._tell_news()
+                await self._send_changes()
                 self._idle.set()
         finally:
             self._idle.set()
             self._on_end(self._address)
 
-    async def _tell_news(self) -> None:
-        while news := self._news():
+    async def _send_changes(self) -> None:
+        while news := self._take_changes():
             if not await self._deliver(news):
                 logger.info("a process that watched runs of this one does not answer any more")
                 self._forget()
@@ -117,20 +117,20 @@ class Link:
         for run_id in list(self._watched):
             self.unwatch(run_id)
 
-    def _news(self) -> dict[str, Any]:
-        """Changes by run, as many as a mail holds; the rest is found the next time, and has its turn first."""
+    def _take_changes(self) -> dict[str, Any]:
+        """Returns changes by run id, as many as fit into a message. Runs that are left out come first next time."""
         news: dict[str, Any] = {}
         self._number = next(self._numbers)
-        room = MAIL_CHARACTERS
+        room = MAX_MESSAGE_CHARACTERS
         for run_id, watched in list(self._watched.items()):
             if room <= 0:
                 break
-            if not watched.has_news:
+            if not watched.has_changes:
                 continue
             changes, room = _take(watched.cursor, room)
-            if changes or watched.is_asked_after:
-                news[run_id] = {"attempt": watched.attempt, "after": watched.told, "changes": changes}
-                watched.told, watched.is_asked_after = self._number, False
+            if changes or watched.needs_reply:
+                news[run_id] = {"attempt": watched.attempt, "after": watched.last_number, "changes": changes}
+                watched.last_number, watched.needs_reply = self._number, False
             if watched.cursor.ended:
                 self.unwatch(run_id)
             elif room <= 0:
@@ -139,13 +139,13 @@ class Link:
 
     async def _deliver(self, news: dict[str, Any]) -> bool:
         self._acknowledged.clear()
-        mail = {"type": "link.news", "number": self._number, "runs": news}
+        message = {"type": "link.news", "number": self._number, "runs": news}
         self._tries = 0
-        while self._tries < TRIES:
+        while self._tries < MAX_TRIES:
             self._tries += 1
-            await self._inbox.send(self._address, mail)
+            await self._inbox.send(self._address, message)
             try:
-                async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                async with asyncio.timeout(ACKNOWLEDGE_TIMEOUT):
                     await self._acknowledged.wait()
             except TimeoutError:
                 continue
@@ -154,10 +154,10 @@ class Link:
 
 
 def _take(cursor: Cursor, room: int) -> tuple[list[Any], int]:
-    """Changes of about `room` characters of text, and how much of it is left."""
+    """Takes changes with about `room` characters of text. Returns them, and the room that is left."""
     changes = []
     for change in cursor.changes():
-        changes.append(pack(cursor.run, change))
+        changes.append(encode_change(cursor.run, change))
         room -= len(getattr(change, "text", ""))
         if room <= 0:
             break
@@ -165,7 +165,7 @@ def _take(cursor: Cursor, room: int) -> tuple[list[Any], int]:
 
 
 class Links:
-    """Of this process, by the address of the other one. `find` gives a run that is made here, with its attempt."""
+    """The links of this process by address. `find` returns a live run of this process with its attempt."""
 
     def __init__(
         self,
@@ -179,16 +179,16 @@ class Links:
         self._numbers = itertools.count(1)
         self._links: dict[str, Link] = {}
 
-    def take(self, mail: Mail) -> None:
-        """Of type link.watch or link.taken."""
-        if mail["type"] == "link.watch":
-            self._watch(mail["from"], mail["runs"])
-        elif (link := self._links.get(mail["from"])) is not None:
-            link.acknowledge(mail["number"], mail["unwanted"])
+    def take(self, message: PeerMessage) -> None:
+        """Handles a message of type link.watch or link.taken."""
+        if message["type"] == "link.watch":
+            self._watch(message["from"], message["runs"])
+        elif (link := self._links.get(message["from"])) is not None:
+            link.acknowledge(message["number"], message["unwanted"])
 
-    async def all_told(self, within: float) -> None:
-        """Waits until nothing waits for any other process, for so many seconds."""
-        if waiting := [asyncio.create_task(link.all_told()) for link in self._links.values()]:
+    async def wait_until_delivered(self, within: float) -> None:
+        """Waits until everything was delivered, for at most `within` seconds."""
+        if waiting := [asyncio.create_task(link.wait_until_delivered()) for link in self._links.values()]:
             _, late = await asyncio.wait(waiting, timeout=within)
             for task in late:
                 task.cancel()
@@ -210,8 +210,8 @@ class Links:
 
     def _link(self, address: str) -> Link:
         if address not in self._links:
-            self._links[address] = Link(self._inbox, address, self._numbers, self._ended)
+            self._links[address] = Link(self._inbox, address, self._numbers, self._on_ended)
         return self._links[address]
 
-    def _ended(self, address: str) -> None:
+    def _on_ended(self, address: str) -> None:
         self._links.pop(address, None)

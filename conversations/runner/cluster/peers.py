@@ -1,4 +1,4 @@
-"""The other processes that serve the same conversations: what they tell us, and what we tell them."""
+"""Exchanges messages with the other processes that serve the same conversations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conversations.queries.catch_up import (
     load_run_snapshots,
     load_started_run,
 )
-from conversations.runner.cluster.inbox import Inbox, Mail
+from conversations.runner.cluster.inbox import Inbox, PeerMessage
 from conversations.runner.cluster.links import Links
 from conversations.runner.cluster.replicas import Replicas
 from conversations.runner.subscribers import Subscribers
@@ -30,7 +30,7 @@ SLACK = 10.0
 
 
 class Home(Protocol):
-    """The runner of this process."""
+    """What is needed of the runner of this process."""
 
     def find(self, run_id: str) -> tuple[LiveRun, int] | None: ...
 
@@ -44,7 +44,7 @@ class Home(Protocol):
 
 
 class Peers:
-    """Mail may be lost. What follows from it is found out later then: `look_after` is to be called every second."""
+    """The other processes. Messages may be lost: `maintain`, called every second, finds out what was missed."""
 
     def __init__(self, inbox: Inbox, readers: Readers, subscribers: Subscribers, home: Home, spawn: Spawn) -> None:
         self._inbox = inbox
@@ -60,18 +60,18 @@ class Peers:
         self._inbox.listen(self._take, self._note_missing)
 
     async def stop(self, within: float) -> None:
-        """Tells others what there is for them, for so many seconds at most."""
-        await self._links.all_told(within)
+        """Delivers what is waiting, for at most `within` seconds, and closes the inbox."""
+        await self._links.wait_until_delivered(within)
         self._links.close()
         await self._inbox.close()
 
-    async def look_after(self) -> None:
+    async def maintain(self) -> None:
         if self._missing:
             await self._catch_up()
-        await self.replicas.look_after()
+        await self.replicas.maintain()
 
-    def run_begun(self, run: Run) -> None:
-        self._tell("run.begun", run_id=str(run.pk), user_id=run.user_id, conversation_id=str(run.conversation_id))
+    def run_started(self, run: Run) -> None:
+        self._tell("run.started", run_id=str(run.pk), user_id=run.user_id, conversation_id=str(run.conversation_id))
 
     def conversation_changed(self, conversation: Conversation) -> None:
         self._tell("conversation.changed", user_id=conversation.owner_id, conversation_id=str(conversation.pk))
@@ -88,30 +88,30 @@ class Peers:
     def _tell(self, kind: str, **what: Any) -> None:
         self._spawn(self._inbox.broadcast({"type": kind, **what}))
 
-    def _take(self, mail: Mail) -> None:
-        match mail["type"]:
+    def _take(self, message: PeerMessage) -> None:
+        match message["type"]:
             case "link.news" | "link.unknown":
-                self.replicas.take(mail)
+                self.replicas.take(message)
             case "link.watch" | "link.taken":
-                self._links.take(mail)
-            case "run.begun":
-                self._spawn(self._begun(mail))
+                self._links.take(message)
+            case "run.started":
+                self._spawn(self._begun(message))
             case "conversation.changed":
-                self._spawn(self._changed(mail["user_id"], mail["conversation_id"]))
+                self._spawn(self._changed(message["user_id"], message["conversation_id"]))
             case "conversation.deleted":
-                self._home.cancel_in(mail["conversation_id"])
-                self._subscribers.conversation_deleted(mail["user_id"], mail["conversation_id"])
+                self._home.cancel_in(message["conversation_id"])
+                self._subscribers.conversation_deleted(message["user_id"], message["conversation_id"])
             case "run.cancel":
-                self._home.cancel(mail["run_id"])
+                self._home.cancel(message["run_id"])
             case "runs.free":
                 self._spawn(self._home.claim_expired_runs())
 
-    async def _begun(self, mail: Mail) -> None:
-        if self._subscribers.is_followed(mail["conversation_id"]):
-            begun = await self._read(load_started_run, mail["run_id"])
+    async def _begun(self, message: PeerMessage) -> None:
+        if self._subscribers.is_followed(message["conversation_id"]):
+            begun = await self._read(load_started_run, message["run_id"])
             if begun is not None:
                 self._show(begun)
-        await self._changed(mail["user_id"], mail["conversation_id"])
+        await self._changed(message["user_id"], message["conversation_id"])
 
     def _show(self, begun: StartedRun) -> None:
         run, live = begun.snapshot.run, begun.snapshot.stored
@@ -127,7 +127,7 @@ class Peers:
             self._subscribers.conversation_changed(conversation)
 
     def _run_deleted(self, run: LiveRun) -> None:
-        if self._subscribers.is_followed(run.identity.conversation_id):  # else they have been told
+        if self._subscribers.is_followed(run.identity.conversation_id):  # otherwise they were notified already
             self._subscribers.conversation_deleted(run.identity.user_id, run.identity.conversation_id)
 
     async def _read(self, query: Callable[[str], T], which: str) -> T | None:
@@ -141,7 +141,7 @@ class Peers:
         self._missing += seconds
 
     async def _catch_up(self) -> None:
-        """Tells those who are connected here what they were not told, as mail or the database was away."""
+        """Notifies the connections of this process of what they missed while messages or the database were away."""
         followed, seconds = self._subscribers.followed(), self._missing + SLACK
         self._missing = 0.0
         try:
@@ -155,7 +155,7 @@ class Peers:
             self._subscribers.conversation_gone(conversation_id)
         for conversation in missed.conversations:
             self._subscribers.conversation_changed(conversation)
-        await self.replicas.look_at_all()
+        await self.replicas.refresh_all()
 
     async def _look(self, run_ids: Collection[str]) -> dict[str, RunSnapshot]:
         return await self._readers.run(load_run_snapshots, run_ids)

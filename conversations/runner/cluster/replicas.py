@@ -1,4 +1,4 @@
-"""Runs that other processes make and somebody here follows: each a LiveRun that is kept like the owner's."""
+"""Replicas of live runs of other processes that somebody here follows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from typing import Any
 from conversations.db.threads import DatabaseUnavailable
 from conversations.models import Run
 from conversations.queries.catch_up import RunSnapshot
-from conversations.runner.cluster.inbox import Inbox, Mail
-from conversations.runs.codec import GapError, bring, unpack
+from conversations.runner.cluster.inbox import Inbox, PeerMessage
+from conversations.runs.codec import GapError, apply_change, replace_steps
 from conversations.runs.live import LiveRun, Outcome
 
-SILENCE = 3.0
-"""Seconds without news, after which we look how a run stands."""
-UNFOLLOWED = 10.0
-"""Seconds for which a run is kept that nobody follows."""
+SILENCE_TIMEOUT = 3.0
+"""Seconds without a message, after which the run is read from the database."""
+UNFOLLOWED_TIMEOUT = 10.0
+"""Seconds that a replica is kept without a follower."""
 DELETED = Outcome("cancelled", finish_reason="cancelled")
 
 
 @dataclass(slots=True)
 class Replica:
-    """`number` is of the owner's last mail; `is_begun`: what was asked for has begun to come; `missed`: when something
-    was missing, the last time."""
+    """A copy of a live run.
+
+    `number` is the number of the owner's last message; `is_begun` is set when the requested changes have started to
+    come; `missed` is when a message was found missing the last time.
+    """
 
     live: LiveRun
     owner: str | None
@@ -37,7 +40,7 @@ class Replica:
     missed: float = float("-inf")
 
     def learn(self, owner: str | None, attempt: int) -> bool:
-        """Who makes the run; whether that is new. What is older than what we know says nothing."""
+        """Notes who owns the run. Returns whether that is new; an older attempt is ignored."""
         if attempt < self.attempt or (owner, attempt) == (self.owner, self.attempt):
             return False
         if attempt > self.attempt:
@@ -46,9 +49,9 @@ class Replica:
         return True
 
     def take(self, number: int, news: dict[str, Any]) -> bool:
-        """Brings the run to where a mail of its owner leads; false if something is missing and to be asked for now.
+        """Applies the changes of a message. Returns False if something is missing and must be requested now.
 
-        What comes late or again changes nothing, nor does what was sent before we asked for the whole.
+        A late or repeated message changes nothing, nor does one that was sent before the whole run was requested.
         """
         if news["attempt"] < self.attempt or number <= self.number or not (self.is_begun or news["after"] == 0):
             return True
@@ -57,17 +60,17 @@ class Replica:
             if news["after"] not in (0, after):
                 raise GapError
             for change in news["changes"]:
-                unpack(self.live, change)
+                apply_change(self.live, change)
         except GapError:
             self.is_begun = False
             before, self.missed = self.missed, self.heard
-            return self.heard - before < SILENCE  # so two who do not understand each other have their rest
+            return self.heard - before < SILENCE_TIMEOUT  # two processes that disagree do not flood each other
         self.is_begun = True
         return True
 
 
 class Replicas:
-    """`look` reads how runs stand; `on_deleted` gets one that was deleted, after its end was told."""
+    """All replicas of this process. `look` reads snapshots of runs; `on_deleted` gets a deleted run after its end."""
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Replicas:
         return replica.live if replica else None
 
     def follow(self, run: Run, stored: LiveRun) -> LiveRun:
-        """The run as it is kept here from now on: from what is `stored` of it, if it was not kept already."""
+        """Returns the replica of a run, made from `stored` if there is none yet."""
         replica = self._replicas.get(str(run.pk))
         if replica is None:
             replica = self._add(run, stored)
@@ -97,47 +100,49 @@ class Replicas:
             self._ask([replica])
         return replica.live
 
-    def go_on_with(self, run: Run, live: LiveRun) -> None:
-        """Keeps a run that was made here until another process took it, as it goes on or has ended there."""
+    def follow_elsewhere(self, run: Run, live: LiveRun) -> None:
+        """Follows a run of this process that another one has taken over."""
         self._add(run, live).owner = None
-        self._spawn(self._look_at([live.identity.run_id]))
+        self._spawn(self._refresh([live.identity.run_id]))
 
     def adopt(self, run_id: str) -> LiveRun | None:
-        """The run as it is kept here, for this process to make it: it is no replica any more."""
+        """Returns the replica for this process to go on with as owner, and forgets it."""
         replica = self._replicas.get(run_id)
         if replica is None:
             return None
         self._drop(replica)
         return replica.live
 
-    def take(self, mail: Mail) -> None:
-        """Of type link.news or link.unknown."""
-        if mail["type"] == "link.news":
-            self._take_news(mail["from"], mail["number"], mail["runs"])
+    def take(self, message: PeerMessage) -> None:
+        """Handles a message of type link.news or link.unknown."""
+        if message["type"] == "link.news":
+            self._take_news(message["from"], message["number"], message["runs"])
         else:
-            known = [self._replicas[run_id] for run_id in mail["runs"] if run_id in self._replicas]
-            asked = [replica.live.identity.run_id for replica in known if replica.owner == mail["from"]]
-            self._spawn(self._look_at(asked, asks_again=False))
+            known = [self._replicas[run_id] for run_id in message["runs"] if run_id in self._replicas]
+            asked = [replica.live.identity.run_id for replica in known if replica.owner == message["from"]]
+            self._spawn(self._refresh(asked, asks_again=False))
 
-    async def look_after(self) -> None:
-        """Lets go of what nobody follows, and looks how those stand of which nothing is heard."""
+    async def maintain(self) -> None:
+        """Drops replicas without followers, and reads the runs that are silent from the database."""
         now = time.monotonic()
         for replica in list(self._replicas.values()):
             if replica.live.is_followed:
                 replica.followed = now
-            elif now - replica.followed > UNFOLLOWED:
+            elif now - replica.followed > UNFOLLOWED_TIMEOUT:
                 self._drop(replica)
-        await self._look_at([run_id for run_id, replica in self._replicas.items() if now - replica.heard > SILENCE])
+        await self._refresh(
+            [run_id for run_id, replica in self._replicas.items() if now - replica.heard > SILENCE_TIMEOUT]
+        )
 
-    async def look_at_all(self) -> None:
-        """When mail may have been lost."""
-        await self._look_at(list(self._replicas))
+    async def refresh_all(self) -> None:
+        """Reads all runs from the database, as messages may have been lost."""
+        await self._refresh(list(self._replicas))
 
     def _add(self, run: Run, live: LiveRun) -> Replica:
         replica = Replica(live, run.owner, run.attempt)
         before = self._by_conversation.get(live.identity.conversation_id)
-        if before is not None and before.live is not live:  # its end is still to come, and is stored already
-            self._spawn(self._look_at([before.live.identity.run_id]))
+        if before is not None and before.live is not live:  # it has ended, but its end has not come
+            self._spawn(self._refresh([before.live.identity.run_id]))
         self._replicas[live.identity.run_id] = self._by_conversation[live.identity.conversation_id] = replica
         return replica
 
@@ -162,13 +167,13 @@ class Replicas:
             replica.learn(address, attempt)
         return True
 
-    async def _look_at(self, run_ids: Collection[str], *, asks_again: bool = True) -> None:
+    async def _refresh(self, run_ids: Collection[str], *, asks_again: bool = True) -> None:
         if not run_ids:
             return
         try:
             found = await self._look(run_ids)
         except DatabaseUnavailable:
-            return  # they stay silent, and are looked at again
+            return  # they stay silent, and are read again later
         replicas = [self._replicas[run_id] for run_id in run_ids if run_id in self._replicas]
         self._ask([m for m in replicas if self._is_to_be_asked_for(m, found, asks_again)])
 
@@ -178,7 +183,7 @@ class Replicas:
             self._finish(replica, DELETED)
             self._on_deleted(replica.live)
         elif snapshot.stored.outcome is not None:
-            bring(replica.live, snapshot.stored.in_order())
+            replace_steps(replica.live, snapshot.stored.in_order())
             self._finish(replica, snapshot.stored.outcome)
         else:
             replica.heard = time.monotonic()
@@ -190,7 +195,7 @@ class Replicas:
         self._drop(replica)
 
     def _ask(self, replicas: Iterable[Replica]) -> None:
-        """For the whole run; if that has begun to come, whether it still does."""
+        """Requests the runs from their owners: from the first step, or whether their changes still come."""
         asked: defaultdict[str, dict[str, bool]] = defaultdict(dict)
         for replica in replicas:
             if replica.owner is not None:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.queries.catch_up import RunSnapshot
-from conversations.runner.cluster.inbox import ECHO, Mail
-from conversations.runs.codec import bring
+from conversations.runner.cluster.inbox import ECHO, PeerMessage
+from conversations.runs.codec import replace_steps
 from conversations.runs.events import StepGrew
 from conversations.runs.live import LiveRun, Outcome
-from tests.cluster.post import Ends, Layer, joined
-from tests.cluster.test_mails_lead_to_the_same_run import changes, copy
-from tests.cluster.timeless import run_timeless
+from tests.cluster.channel_layer import Ends, Layer, joined
+from tests.cluster.test_replicas_equal_the_run import changes, copy
+from tests.cluster.virtual_time import run_timeless
 from tests.runs.test_cursors_see_everything_once import Follower, final, play
 
 END = Outcome("complete", finish_reason="stop", completion_tokens=3)
@@ -46,13 +46,13 @@ class Post(Layer):
         self.fate = fate
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def send(self, channel: str, message: Mail) -> None:
+    async def send(self, channel: str, message: PeerMessage) -> None:
         for delay in [0.0] if message["type"] == ECHO else self.fate():
             task = asyncio.create_task(self._bring(delay, channel, message))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _bring(self, delay: float, channel: str, message: Mail) -> None:
+    async def _bring(self, delay: float, channel: str, message: PeerMessage) -> None:
         await asyncio.sleep(delay)
         await super().send(channel, message)
 
@@ -68,7 +68,7 @@ async def looked_after(ends: Ends) -> AsyncIterator[None]:
     async def look() -> None:
         while True:
             await asyncio.sleep(1)
-            await ends.replicas.look_after()
+            await ends.replicas.maintain()
 
     looking = asyncio.create_task(look())
     try:
@@ -99,7 +99,7 @@ def end(ends: Ends, run: LiveRun) -> None:
     """As the owner does: stores it all, and has the run no more."""
     run_id = run.identity.run_id
     stored = LiveRun(run.identity)
-    bring(stored, [copy(step) for step in run.in_order()])
+    replace_steps(stored, [copy(step) for step in run.in_order()])
     stored.end(END)
     ends.rows[run_id] = RunSnapshot(ends.rows[run_id].run, stored)
     del ends.made[run_id]
@@ -144,7 +144,7 @@ async def bytes_told(words: int) -> int:
         sent: list[int] = []
         note = post._bring
 
-        async def noted(delay: float, channel: str, message: Mail) -> None:
+        async def noted(delay: float, channel: str, message: PeerMessage) -> None:
             if message["type"] != ECHO:
                 sent.append(len(orjson.dumps(message)))
             await note(delay, channel, message)

@@ -13,7 +13,7 @@ from channels.layers import InMemoryChannelLayer
 
 from conversations.models import Run
 from conversations.queries.catch_up import RunSnapshot
-from conversations.runner.cluster.inbox import ECHO, Inbox, Mail
+from conversations.runner.cluster.inbox import ECHO, Inbox, PeerMessage
 from conversations.runner.cluster.links import Links
 from conversations.runner.cluster.replicas import Replicas
 from conversations.runs.events import StepGrew, StepStarted
@@ -27,12 +27,12 @@ class Layer(InMemoryChannelLayer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[Mail] = []
-        self.passes: Callable[[Mail], bool] = lambda mail: True
+        self.sent: list[PeerMessage] = []
+        self.passes: Callable[[PeerMessage], bool] = lambda mail: True
         self.takes = 0.0
         self._news = asyncio.Condition()
 
-    async def send(self, channel: str, message: Mail) -> None:
+    async def send(self, channel: str, message: PeerMessage) -> None:
         await asyncio.sleep(self.takes)
         if message["type"] != ECHO:
             async with self._news:
@@ -41,10 +41,10 @@ class Layer(InMemoryChannelLayer):
         if self.passes(message):
             await super().send(channel, message)
 
-    def of(self, kind: str) -> list[Mail]:
+    def of(self, kind: str) -> list[PeerMessage]:
         return [mail for mail in self.sent if mail["type"] == kind]
 
-    async def until(self, kind: str, count: int = 1) -> Mail:
+    async def until(self, kind: str, count: int = 1) -> PeerMessage:
         async with asyncio.timeout(30), self._news:
             await self._news.wait_for(lambda: len(self.of(kind)) >= count)
         return self.of(kind)[count - 1]

@@ -15,7 +15,7 @@ import pytest
 from conversations.models import Run
 from tests.clone import PROJECT
 from tests.cluster.conftest import SOCKET_TIMEOUT, Neighbourhood
-from tests.cluster.watching import assert_told_once, shows, stored
+from tests.cluster.following import assert_told_once, shows, stored
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, hang, model_server, settled, text, wait_for
 from tests.redis import RedisServer

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.runner.cluster.replicas import Replica
-from conversations.runs.codec import bring, pack, unpack
+from conversations.runs.codec import apply_change, encode_change, replace_steps
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun, LiveStep, Outcome
 from tests.runs.test_cursors_see_everything_once import IDENTITY, Follower, final, play
@@ -62,7 +62,7 @@ class World:
     def send(self, at_most: int | None = None) -> None:
         packed = []
         for change in self.cursor.changes():
-            packed.append(pack(self.run, change))
+            packed.append(encode_change(self.run, change))
             if len(packed) == at_most:
                 break
         self.number += 1
@@ -77,7 +77,7 @@ class World:
     def claim(self, kept: int) -> None:
         """Another process goes on, with the first steps alone, and says so."""
         before, self.run = self.run, LiveRun(IDENTITY)
-        bring(self.run, [copy(step) for step in before.in_order()[:kept]])
+        replace_steps(self.run, [copy(step) for step in before.in_order()[:kept]])
         self.attempt += 1
         self.number = 0
         self.replica.learn(f"owner {self.attempt}", self.attempt)
@@ -209,7 +209,7 @@ def test_a_step_that_is_shorter_or_says_something_else_now_is_shown_anew() -> No
         follower.take()
         replica = Replica(known, "owner", 1)
         for number in (1, 2):
-            packed = [pack(owned, change) for change in Cursor(owned).changes()]
+            packed = [encode_change(owned, change) for change in Cursor(owned).changes()]
             replica.take(number, {"attempt": 1, "after": 0, "changes": packed})
         follower.take()
         assert follower.steps == final(owned)
@@ -231,7 +231,7 @@ def test_a_step_that_is_not_as_far_now_as_it_was_shown_is_shown_anew(step: LiveS
     stored.add(copy(step))
     follower = Follower(heard)
     follower.take()
-    bring(heard, stored.in_order())
+    replace_steps(heard, stored.in_order())
     follower.take()
     assert heard.resets == [0]
     assert follower.steps == final(stored)
@@ -245,7 +245,7 @@ def test_what_is_stored_of_a_run_takes_the_place_of_what_was_heard_of_it() -> No
             run.apply(StepGrew(index, content))
     follower = Follower(heard)
     follower.take()
-    bring(heard, stored.in_order())
+    replace_steps(heard, stored.in_order())
     follower.take()
     assert follower.steps == final(stored)
 
@@ -265,4 +265,4 @@ def test_facts_of_a_step_that_is_not_there_are_a_gap() -> None:
     number, news = opened(world.wire[0])
     assert not world.replica.take(number, news)
     assert not world.replica.live.steps
-    unpack(world.replica.live, ["run", []])
+    apply_change(world.replica.live, ["run", []])

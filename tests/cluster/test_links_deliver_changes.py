@@ -8,10 +8,10 @@ import itertools
 import pytest
 
 from conversations.runner.cluster import links
-from conversations.runner.cluster.inbox import Mail
+from conversations.runner.cluster.inbox import PeerMessage
 from conversations.runs.events import StepGrew
 from conversations.runs.live import LiveRun, Outcome
-from tests.cluster.post import both_ends
+from tests.cluster.channel_layer import both_ends
 from tests.faults.waiting import until
 
 END = Outcome("complete", finish_reason="stop")
@@ -19,7 +19,7 @@ END = Outcome("complete", finish_reason="stop")
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "ACKNOWLEDGED_WITHIN", 0.03)
+    monkeypatch.setattr(links, "ACKNOWLEDGE_TIMEOUT", 0.03)
 
 
 def grow(run: LiveRun, *words: str) -> None:
@@ -27,7 +27,7 @@ def grow(run: LiveRun, *words: str) -> None:
         run.apply(StepGrew(0, word))
 
 
-def is_answer(mail: Mail) -> bool:
+def is_answer(mail: PeerMessage) -> bool:
     return bool(mail["type"] == "link.taken")
 
 
@@ -76,11 +76,11 @@ async def test_whoever_does_not_answer_is_given_up_and_nothing_is_kept_for_him()
         run, row = ends.make("One ")
         ends.layer.passes = lambda mail: mail["type"] == "link.watch"
         ends.follow(row)
-        await ends.layer.until("link.news", links.TRIES)
+        await ends.layer.until("link.news", links.MAX_TRIES)
         await gone(run)
         grow(run, "two")
         await asyncio.sleep(0)
-        assert len(ends.layer.of("link.news")) == links.TRIES
+        assert len(ends.layer.of("link.news")) == links.MAX_TRIES
         assert not ends.links._links
 
 
@@ -95,7 +95,7 @@ async def test_whoever_was_given_up_and_asks_again_has_missed_nothing() -> None:
         await gone(run)
         grow(run, "three")
         ends.layer.passes = lambda mail: True
-        await ends.replicas.look_at_all()
+        await ends.replicas.refresh_all()
         await ends.caught_up(follower, "One two three")
         assert follower.characters == len("One two three")
 
@@ -145,7 +145,7 @@ async def test_a_process_that_ends_says_the_last_word_first() -> None:
         follower = ends.follow(row)
         await ends.layer.until("link.news")
         run.end(END)
-        await ends.links.all_told(5)
+        await ends.links.wait_until_delivered(5)
         ends.links.close()
         await ends.caught_up(follower, run.steps[0].text)
         assert follower.outcome == END
@@ -158,7 +158,7 @@ async def test_a_process_that_ends_does_not_wait_for_whoever_does_not_answer() -
         ends.layer.passes = lambda mail: not is_answer(mail)
         ends.follow(row)
         await ends.layer.until("link.news")
-        await ends.links.all_told(0.02)
+        await ends.links.wait_until_delivered(0.02)
         ends.links.close()
         assert not run.is_followed
 
@@ -180,7 +180,7 @@ async def test_whoever_asks_whether_he_is_still_told_is_not_told_all_again() -> 
         run, row = ends.make("One ")
         follower = ends.follow(row)
         await ends.caught_up(follower, "One ")
-        await ends.replicas.look_at_all()
+        await ends.replicas.refresh_all()
         answer = await ends.layer.until("link.news", 2)
         assert [news["changes"] for news in answer["runs"].values()] == [[]]
         grow(run, "two")

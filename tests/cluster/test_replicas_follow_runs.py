@@ -12,7 +12,7 @@ from conversations.queries.catch_up import RunSnapshot
 from conversations.runner.cluster import replicas
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import LiveRun, Outcome
-from tests.cluster.post import Ends, both_ends, joined
+from tests.cluster.channel_layer import Ends, both_ends, joined
 from tests.faults.waiting import until
 
 END = Outcome("complete", finish_reason="stop", completion_tokens=3)
@@ -32,8 +32,8 @@ def stored(run: LiveRun, *words: str, outcome: Outcome | None = None) -> LiveRun
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everybody is silent, and nobody has followed for long."""
-    monkeypatch.setattr(replicas, "SILENCE", -1.0)
-    monkeypatch.setattr(replicas, "UNFOLLOWED", -1.0)
+    monkeypatch.setattr(replicas, "SILENCE_TIMEOUT", -1.0)
+    monkeypatch.setattr(replicas, "UNFOLLOWED_TIMEOUT", -1.0)
 
 
 async def silenced(ends: Ends, run: LiveRun) -> None:
@@ -50,10 +50,10 @@ async def test_what_nobody_follows_is_dropped_and_the_owner_hears_of_it() -> Non
         wake = lambda: None  # noqa: E731
         live.follow(wake)
         await ends.layer.until("link.taken")
-        await ends.replicas.look_after()
+        await ends.replicas.maintain()
         assert ends.replicas.live_in(run.identity.conversation_id) is live
         live.unfollow(wake)
-        await ends.replicas.look_after()
+        await ends.replicas.maintain()
         assert ends.replicas.live_in(run.identity.conversation_id) is None
         run.apply(StepGrew(0, "two"))
         answer = await ends.layer.until("link.taken", len(ends.layer.of("link.taken")) + 1)
@@ -68,7 +68,7 @@ async def test_a_run_whose_owner_is_gone_ends_as_its_rows_do() -> None:
         await ends.caught_up(follower, "Hello wor")
         await silenced(ends, run)
         ends.rows[str(row.pk)] = RunSnapshot(row, stored(run, "Hello", "Hello world", outcome=END))
-        await ends.replicas.look_after()
+        await ends.replicas.maintain()
         follower.take()
         assert [step["text"] for step in follower.steps.values()] == ["Hello", "Hello world"]
         assert follower.outcome == END
@@ -83,7 +83,7 @@ async def test_a_run_that_was_deleted_ends_as_cancelled() -> None:
         await ends.caught_up(follower, "One ")
         await silenced(ends, run)
         ends.rows.clear()
-        await ends.replicas.look_after()
+        await ends.replicas.maintain()
         follower.take()
         assert follower.outcome == Outcome("cancelled", finish_reason="cancelled")
         assert [each.identity for each in ends.deleted] == [run.identity]
@@ -101,7 +101,7 @@ async def test_a_new_owner_is_asked_for_what_he_has() -> None:
         new.made[run.identity.run_id] = again, 2
         claimed = Run(pk=row.pk, owner=new.here.address, attempt=2)
         ends.rows[str(row.pk)] = RunSnapshot(claimed, LiveRun(run.identity))
-        await ends.replicas.look_after()
+        await ends.replicas.maintain()
         await ends.caught_up(follower, "Once more")
         assert follower.beginnings == 1
 
@@ -145,7 +145,7 @@ async def test_what_is_stored_is_shown_until_the_owner_answers() -> None:
         live = ends.replicas.follow(row, stored(run, "Once upon"))
         assert [step.text for step in live.in_order()] == ["Once upon"]
         ends.layer.passes = lambda mail: True
-        await ends.replicas.look_at_all()
+        await ends.replicas.refresh_all()
         await until(lambda: live.steps[0].text == "Once upon a time", "what the owner has")
         assert not live.resets
 

@@ -17,7 +17,7 @@ from accounts.sessions import SessionStore
 from conversations.models import Run
 from tests.client import CallError, Client, connected
 from tests.cluster.conftest import Neighbourhood
-from tests.cluster.watching import assert_told_once, shows, stored
+from tests.cluster.following import assert_told_once, shows, stored
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, hang, model_server, settled, text, thinking, wait_for
 
