@@ -67,7 +67,7 @@ register_warning(
     lambda: is_guessable(settings.SECRET_KEY),
     "W001",
     "SECRET_KEY is shorter than 32 characters, or repeats a few of them.",
-    "Whoever guesses it can sign in as anybody. Remove it from .env, and script/server makes a good one.",
+    "Anyone who guesses it can sign in as any user. Remove it from .env, and script/server creates a good one.",
 )
 register_warning(
     lambda: bool(settings.LLM_BASE_URL) and not settings.LLM_MODELS,

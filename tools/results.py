@@ -26,8 +26,8 @@ def repair_text(text: str, *, keep_nul: bool = False) -> str:
 def success_content(result: object, execution_time: float, limit: int) -> str:
     """Returns the content of a success. Values that JSON does not have become their str().
 
-    A result with more than `limit` characters of JSON is cut, and the content says so; if it is not text, its JSON is
-    cut. Raises what the str() of the result raises.
+    A result with more than `limit` characters of JSON is cut, with a note; if it is not text, its JSON is cut. Raises
+    what the str() of the result raises.
     """
     if isinstance(result, str) and len(result) > limit:
         return _cut_content(result, execution_time, limit)

@@ -98,8 +98,8 @@ class WebSocket(asyncio.Protocol):
         else:
             self._parts.append(payload)
             if is_last:
-                whole, self._parts = b"".join(self._parts), []
-                self._on_message(whole, at)
+                message, self._parts = b"".join(self._parts), []
+                self._on_message(message, at)
 
     def _send(self, opcode: int, payload: bytes) -> None:
         size, mask = len(payload), os.urandom(4)

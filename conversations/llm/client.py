@@ -1,4 +1,4 @@
-"""Streams answers from model servers: connections, retries, and the endpoint's refused fields."""
+"""Streams answers from model servers, with retries."""
 
 from __future__ import annotations
 

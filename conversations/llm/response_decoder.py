@@ -58,7 +58,7 @@ class ResponseDecoder:
         self.chunks.end(has_end_mark=self.done)
 
     def _detect_format(self, data: bytes) -> None:
-        """Buffers a JSON body; an event stream never begins with a bracket."""
+        """Buffers a JSON body, which starts with a bracket, or decodes the start of an event stream."""
         if not self._body:
             data = data.lstrip(_WHITESPACE)
         if self._body or data.startswith((b"{", b"[")):

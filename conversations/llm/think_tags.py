@@ -58,7 +58,7 @@ class ThinkTagSplitter:
             yield ThinkingDelta if self._split == self._split_thinking else TextDelta, held
 
     def interrupt(self) -> Iterator[Part]:
-        """Ends the search for tags, unless one is open, because something other than text came."""
+        """Ends the search for tags, unless one is open, because something other than text arrived."""
         if self.in_text or self._split == self._split_start:
             yield from self.flush()
             self.done = True

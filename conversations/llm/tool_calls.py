@@ -23,7 +23,7 @@ _MAX_REPARSED_CHARACTERS = 64 * 1024
 class PartialToolCall:
     """A call whose arguments may still grow. `index` is its ordinal in the answer.
 
-    Deltas of the call are made only from the moment its name is known, when it is `announced`.
+    The call has deltas only once its name is known, and it is `announced`.
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class PartialToolCall:
         return ToolCallDelta(self.index, self._id, self.name, arguments)
 
     def is_complete_before(self, fragment: str) -> bool:
-        """Returns whether the arguments are complete, so that `fragment` begins those of another call."""
+        """Returns whether the arguments are complete, so that `fragment` starts those of another call."""
         return (
             fragment.lstrip().startswith("{")
             and self._arguments.tell() <= _MAX_REPARSED_CHARACTERS
@@ -101,7 +101,7 @@ class ToolCallAssembler:
     """Assigns fragments of tool calls to calls.
 
     The index identifies the call, where servers send it and send it right. Where every call has index 0, or none has
-    an index, a new id or a new name begins a call; a repeated id or name continues its call, and a fragment with
+    an index, a new id or a new name starts a call; a repeated id or name continues its call, and a fragment with
     neither continues the latest call.
     """
 
@@ -138,7 +138,7 @@ class ToolCallAssembler:
         return call, call.append(arguments)
 
     def _find(self, index: int | None, call_id: str, name: str, arguments: str) -> PartialToolCall | None:
-        """Returns the call that the fragment continues; None if it begins one."""
+        """Returns the call that the fragment continues; None if it starts one."""
         latest = self.calls[-1] if self.calls else None
         current = latest if index is None else self._by_index.get(index)
         known = self._by_id.get(call_id) if call_id else None

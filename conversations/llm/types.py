@@ -73,7 +73,7 @@ class TimeLimits:
 class Endpoint:
     """A model on a server, and how its requests differ from OpenAI's.
 
-    `retries` is the number of further attempts, which are made only before the first delta. `thinking_field` is the
+    `retries` is the number of further attempts, which happen only before the first delta. `thinking_field` is the
     field in which an assistant's reasoning is sent back ("" for none). `empty_content` is the content of an assistant's
     message that has only calls. `headers` and `body` are added to each request; `body` overrides other fields.
     """
