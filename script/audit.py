@@ -1,6 +1,6 @@
-"""Looks for known vulnerabilities in the packages that the product uses: `python script/audit.py`.
+"""Reports known vulnerabilities in the packages that the product uses.
 
-Ends with 1 if there are any. Where a registry does not answer, a line says so, and that is no failure.
+Exits with 1 if there are any. A registry that does not answer is reported, and is not a failure.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ PIP_AUDIT = (
     "json",
 )
 NPM_AUDIT = ("npm", "audit", "--omit=dev", "--json")
-PATIENCE = 120
-"""Seconds that a registry has to answer."""
+TIMEOUT = 120
+"""Seconds that a registry may take."""
 
 
 class NoAnswerError(Exception):
-    """A registry did not say what it knows of the packages."""
+    """A registry did not answer."""
 
 
 def output_of(command: Sequence[str]) -> dict[str, Any]:
-    """The JSON object that the command prints, which ends with 1 also if it has found something."""
+    """Runs the command and returns the JSON object that it prints. Raises NoAnswerError."""
     if not shutil.which(command[0]):
         raise NoAnswerError(f"{command[0]} is not installed")
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603
-        told: dict[str, Any] = json.loads(ended.stdout)
+        completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT)  # noqa: S603
+        output: dict[str, Any] = json.loads(completed.stdout)
     except subprocess.TimeoutExpired:
-        raise NoAnswerError(f"nothing within {PATIENCE} seconds") from None
+        raise NoAnswerError(f"no answer within {TIMEOUT} seconds") from None
     except ValueError:
-        raise NoAnswerError(" ".join(ended.stderr.split())[-200:]) from None
-    return told
+        raise NoAnswerError(" ".join(completed.stderr.split())[-200:]) from None
+    return output
 
 
-def in_python_packages() -> list[str]:
+def audit_python_packages() -> list[str]:
     packages = output_of(PIP_AUDIT)["dependencies"]
     if unknown := sum("skip_reason" in package for package in packages):
-        say(f"PyPI tells nothing of vulnerabilities in {unknown} of {len(packages)} packages.")
+        say(f"PyPI has no data about {unknown} of {len(packages)} packages.")
     return [
         f"{package['name']} {package['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'none'}"
         for package in packages
@@ -56,11 +56,11 @@ def in_python_packages() -> list[str]:
     ]
 
 
-def in_page_packages() -> list[str]:
-    told = output_of(NPM_AUDIT)
-    if "vulnerabilities" not in told:
-        raise NoAnswerError(told.get("message", "no vulnerabilities in its answer"))
-    return [f"{name} {found['range']}: {found['severity']}" for name, found in told["vulnerabilities"].items()]
+def audit_page_packages() -> list[str]:
+    output = output_of(NPM_AUDIT)
+    if "vulnerabilities" not in output:
+        raise NoAnswerError(output.get("message", "unexpected answer"))
+    return [f"{name} {found['range']}: {found['severity']}" for name, found in output["vulnerabilities"].items()]
 
 
 def say(line: str) -> None:
@@ -70,11 +70,11 @@ def say(line: str) -> None:
 def main() -> int:
     """Returns the exit code."""
     vulnerabilities: list[str] = []
-    for registry, look in (("PyPI", in_python_packages), ("npm", in_page_packages)):
+    for registry, audit in (("PyPI", audit_python_packages), ("npm", audit_page_packages)):
         try:
-            vulnerabilities += look()
-        except NoAnswerError as reason:
-            say(f"{registry} tells nothing of vulnerabilities: {reason}")
+            vulnerabilities += audit()
+        except NoAnswerError as error:
+            say(f"{registry} cannot be asked for vulnerabilities: {error}")
     for line in vulnerabilities:
         say(line)
     return 1 if vulnerabilities else 0

@@ -56,7 +56,7 @@ def test_nothing_is_said_where_there_is_none(registries: Registries) -> None:
 
 def test_one_of_a_python_package_fails(registries: Registries) -> None:
     registries.add("pip-audit", json.dumps({"dependencies": [VULNERABLE, UNKNOWN]}) + "\n", code=1)
-    unknown = "PyPI tells nothing of vulnerabilities in 1 of 2 packages."
+    unknown = "PyPI has no data about 1 of 2 packages."
     assert registries.audit() == (1, [unknown, "django 5.2: CVE-1, fixed in 5.3"])
 
 
@@ -71,17 +71,17 @@ def test_a_registry_that_does_not_answer_is_named_in_a_line_and_does_not_fail(re
     assert registries.audit() == (
         0,
         [
-            "PyPI tells nothing of vulnerabilities: Connection refused",
-            "npm tells nothing of vulnerabilities: 405 Method Not Allowed",
+            "PyPI cannot be asked for vulnerabilities: Connection refused",
+            "npm cannot be asked for vulnerabilities: 405 Method Not Allowed",
         ],
     )
 
 
 def test_so_is_one_that_knows_none_of_the_packages(registries: Registries) -> None:
     registries.add("pip-audit", json.dumps({"dependencies": [UNKNOWN, UNKNOWN]}) + "\n")
-    assert registries.audit() == (0, ["PyPI tells nothing of vulnerabilities in 2 of 2 packages."])
+    assert registries.audit() == (0, ["PyPI has no data about 2 of 2 packages."])
 
 
 def test_without_npm_that_is_said(registries: Registries, tmp_path: Path) -> None:
     (tmp_path / "npm").unlink()
-    assert registries.audit() == (0, ["npm tells nothing of vulnerabilities: npm is not installed"])
+    assert registries.audit() == (0, ["npm cannot be asked for vulnerabilities: npm is not installed"])
