@@ -1,4 +1,4 @@
-"""A clone of the project in a folder of its own, and its scripts run for real."""
+"""A clone of the project in its own folder, to run its scripts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-READY = re.compile(r"chatsite is ready: (http://127\.0\.0\.1:\d+/) \(Ctrl-C stops it\)")
+READY_LINE = re.compile(r"chatsite is ready: (http://127\.0\.0\.1:\d+/) \(Ctrl-C stops it\)")
 FOLDERS = ("accounts", "chatsite", "conversations", "locale", "templates", "tools", "script")
 FILES = ("manage.py", "requirements.txt", "package.json", "package-lock.json", ".npmrc")
 
 
 class Clone:
-    """A copy of the project as a clone is, without `.env`, `var/` and `.venv`."""
+    """A copy of the project as git clones it: without `.env`, `var/` and `.venv`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,13 +33,13 @@ class Clone:
         return self.folder / ".env"
 
     def install(self) -> None:
-        """Makes `.venv` and `node_modules` as if packages had been installed: with those that run these tests."""
+        """Creates `.venv` and `node_modules` that look installed and use the packages of this test run."""
         venv = self.folder / ".venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
         packages = venv / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-        (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+        (packages / "shared.pth").write_text(sysconfig.get_path("purelib"))
         (venv / "requirements.txt.installed").write_text(self._checksum("requirements.txt"))
-        modules = self.folder / "node_modules"  # of its own, so that what the scripts do to it stays here
+        modules = self.folder / "node_modules"  # a real folder, so that scripts change only this clone
         modules.mkdir()
         for package in (PROJECT / "node_modules").glob("[!.]*"):
             (modules / package.name).symlink_to(package)
@@ -50,9 +50,9 @@ class Clone:
             return subprocess.run(["cksum"], stdin=file, capture_output=True, check=True, text=True).stdout
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """What a person's shell has, with the settings of the tests taken out."""
-        ours = ("ENV_FILE", "SECRET_KEY", "VAR_DIR", "DJANGO_SETTINGS_MODULE", "CI")
-        return {name: value for name, value in os.environ.items() if name not in ours} | changes
+        """Returns the environment of this process without the test settings."""
+        test_settings = ("ENV_FILE", "SECRET_KEY", "VAR_DIR", "DJANGO_SETTINGS_MODULE", "CI")
+        return {name: value for name, value in os.environ.items() if name not in test_settings} | changes
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -66,12 +66,12 @@ class Clone:
         )
 
     def shell(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs a line that uses the functions of script/lib.sh."""
+        """Runs shell code with the functions of script/lib.sh."""
         return self.run("sh", "-c", f". script/lib.sh; {script}", "script/line", **environment)
 
     @contextmanager
     def started(self, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """script/server in a process group of its own, as a terminal starts it."""
+        """Runs script/server in its own process group, as a terminal does."""
         with subprocess.Popen(
             ["script/server"],
             cwd=self.folder,
@@ -88,11 +88,11 @@ class Clone:
 
 
 def read_until_ready(server: subprocess.Popen[str]) -> tuple[list[str], str]:
-    """The lines up to the one that tells the address, and the address."""
+    """Returns the output up to the line with the address, and the address. Raises AssertionError if there is none."""
     assert server.stdout is not None
     lines: list[str] = []
     for line in server.stdout:
         lines.append(line.rstrip("\n"))
-        if found := READY.fullmatch(lines[-1]):
+        if found := READY_LINE.fullmatch(lines[-1]):
             return lines, found[1]
     raise AssertionError("\n".join(lines))

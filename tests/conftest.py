@@ -28,7 +28,7 @@ CHROMIUM_FLAGS = [
     "--disable-dev-shm-usage",
 ]
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
-NEEDS: dict[str, Callable[[], str | None]] = {
+REQUIREMENTS: dict[str, Callable[[], str | None]] = {
     "requires_redis": missing_for_redis,
     "requires_postgres": missing_for_postgres,
     "browser": missing_for_chromium,
@@ -36,9 +36,9 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "requires_node": missing_for_node,
 }
 IN_CI = bool(os.environ.get("CI"))
-ANY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("chatsite", ANY_MACHINE, max_examples=30)
-settings.register_profile("chatsite in CI", ANY_MACHINE, max_examples=200, derandomize=True, database=None)
+HYPOTHESIS_SETTINGS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("chatsite", HYPOTHESIS_SETTINGS, max_examples=30)
+settings.register_profile("chatsite in CI", HYPOTHESIS_SETTINGS, max_examples=200, derandomize=True, database=None)
 settings.load_profile("chatsite in CI" if IN_CI else "chatsite")
 
 
@@ -52,10 +52,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("browser")
         if uses_database(item):
             item.add_marker("uses_database")
-    if elsewhere := [item for item in items if is_of_another_database(item)]:
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in elsewhere]
-    # Playwright's event loop stays in the main thread until the session ends, and no test can run one of its own in it.
+    if deselected := [item for item in items if is_for_another_database(item)]:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
+    # Playwright's event loop occupies the main thread until the session ends, and blocks asyncio tests from then on.
     items.sort(key=drives_browser)
 
 
@@ -73,13 +73,13 @@ def uses_database(item: pytest.Item) -> bool:
     return item.get_closest_marker("django_db") is not None or "db" in fixtures or "transactional_db" in fixtures
 
 
-def is_of_another_database(item: pytest.Item) -> bool:
+def is_for_another_database(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("only_on")
     return marker is not None and connection.vendor not in marker.args
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, missing in NEEDS.items():
+    for marker, missing in REQUIREMENTS.items():
         if item.get_closest_marker(marker) and (reason := missing()):
             pytest.skip(reason)
 
@@ -97,10 +97,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 
 def failed_if_skipped(report: Report) -> Report:
-    """In CI nothing may be skipped: what a test needs has to be there."""
+    """Turns skipped tests into failures in CI, where everything that tests need must be installed."""
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped, which CI does not take: {report.longrepr}"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
 
 
@@ -111,7 +111,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """PostgreSQL refuses to drop a database while anybody is connected, and here goes as a whole."""
+    """Keeps PostgreSQL's test database, which cannot be dropped while connections are open; its server is temporary."""
     return bool(connection.vendor == "postgresql")
 
 
@@ -122,7 +122,7 @@ def clone(tmp_path: Path) -> Clone:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """One for the tests of a file, which find there what the ones before have left."""
+    """Returns an installed clone shared by the tests of a file, with the changes of earlier tests."""
     clone = Clone(tmp_path_factory.mktemp("clone"))
     clone.install()
     return clone

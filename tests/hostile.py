@@ -1,6 +1,6 @@
-"""What people and models may write to make a page do what it should not: in Markdown, in HTML, in addresses.
+"""Injection attempts in Markdown, HTML, addresses and JSON.
 
-Each would call `alert(1)`, load something from example.com, or take the place of something on the page.
+Each tries to call `alert(1)`, to load something from example.com, or to replace an element of the page.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ HOSTILE = [
     "\\(</span><script>alert(1)</script>\\) \\[<b>\\]",
     "$$\n</div><script>alert(1)</script>\n$$",
     '- [x] "><script>alert(1)</script>" onfocus="alert(1)',
-    # Tags that are closed strangely, doubly or not at all
+    # Tags that are closed incorrectly, twice or not at all
     "<<script>alert(1);//<</script>",
     "<script/xss src=//example.com/x.js></script>",
     "<script\n>alert(1)</script\n>",
@@ -180,7 +180,7 @@ HOSTILE = [
     "\x1b[31m<img src=x onerror=alert(1)>",
     "<ſcript>alert(1)</ſcript>",
     "<ımg src=x onerror=alert(1)>",
-    # SVG and MathML, and what changes its mind about where it stands
+    # SVG and MathML, and content that parsers move to another namespace or parent
     "<svg><a xlink:href=javascript:alert(1)><text x=20 y=20>x</text></a></svg>",
     "<svg><a><animate attributeName=href values=javascript:alert(1) /><text x=20 y=20>x</text></a></svg>",
     "<svg><set attributeName=onmouseover to=alert(1)>",
@@ -202,7 +202,7 @@ HOSTILE = [
     '<noframes><img title="</noframes><img src=x onerror=alert(1)>"></noframes>',
     "<listing>&lt;img src=x onerror=alert(1)&gt;</listing>",
     "<custom-element onclick=alert(1)>x</custom-element>",
-    # What loads, sends or hides something
+    # Elements that load, send or hide something
     "<iframe src=javascript:alert(1)></iframe>",
     "<iframe src=//example.com></iframe>",
     "<frameset onload=alert(1)><frame src=javascript:alert(1)></frameset>",
@@ -251,7 +251,7 @@ HOSTILE = [
     "<a href=x target=composer-text download>x</a>",
     "<area href=javascript:alert(1)>",
     "<q cite=javascript:alert(1)>x</q>",
-    # What takes the name of something of the page's own
+    # Ids, names and attributes that the page itself uses
     "<a id=composer></a><form id=composer name=words><input name=dataset></form>",
     "<img name=getElementById><img name=cookie><form name=body><input name=children></form>",
     "<div id=words data-answered='<img src=x onerror=alert(1)>'></div>",
@@ -259,7 +259,7 @@ HOSTILE = [
     "<template id=blank-steps><script>alert(1)</script></template>",
     "<a id=transcript class=composer data-step=step-0 data-more=//example.com hx-get=//example.com>x</a>",
     "<div data-hx-on:click=alert(1) hx-on::load=alert(1) hx-get=//example.com hx-trigger=load>x</div>",
-    # Markdown's own places
+    # Markdown syntax
     "[x](<javascript:alert(1)>)",
     "[x](java\nscript:alert(1))",
     "[x](  javascript:alert(1)  )",
@@ -349,7 +349,7 @@ HOSTILE = [
     "$$\\label{composer}\\tag{<script>alert(1)</script>} x$$",
     "\\(\\href{vbscript:x}{y}\\) \\[\\url{javascript:alert(1)}\\]",
     "\\[\\text{</annotation></semantics></math><img src=x onerror=alert(1)>}\\]",
-    # JSON that a tool was asked with or has given
+    # JSON in tool arguments and tool results
     '{"result": "</script><script>alert(1)</script>"}',
     '{"error": "<img src=x onerror=alert(1)>", "success": false}',
     '{"<img src=x onerror=alert(1)>": "<svg onload=alert(1)>"}',
@@ -369,7 +369,7 @@ TAGS_WITH_EVENTS = ("a", "b", "body", "details", "div", "iframe", "img", "input"
 
 
 def every_input() -> list[str]:
-    """All there are: those of the lists, every address in every form of link, and tags with what happens to them."""
+    """Returns all hostile texts: the list, every address in every link form, and every tag with every event handler."""
     links = [form.format(address) for address in SCRIPT_ADDRESSES for form in LINK_FORMS]
     tags = [f"<{tag} src=x on{event}=alert(1) autofocus open>" for tag in TAGS_WITH_EVENTS for event in EVENTS]
     return [*HOSTILE, *links, *tags]

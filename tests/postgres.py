@@ -1,6 +1,6 @@
-"""A PostgreSQL server of the tests' own, in a temporary folder and on a spare port of loopback.
+"""A PostgreSQL server for tests, in a temporary folder and on a free loopback port.
 
-`python -m tests.postgres COMMAND...` runs a command with such a server, whose URL is in TEST_DATABASE_URL.
+`python -m tests.postgres COMMAND...` runs a command with such a server, and its URL in TEST_DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from typing import Any, Self
 import psycopg
 
 USER = "chatsite"
-ACCOUNT = "postgres"
-"""Whose processes they are where the tests run as root, which PostgreSQL refuses."""
-START_PATIENCE = 30.0
-QUICKLY = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_connections": "200"}
-"""What was committed survives the death of the server, not that of the machine."""
+SYSTEM_ACCOUNT = "postgres"
+"""Runs the server if the tests run as root, which PostgreSQL refuses."""
+START_TIMEOUT = 30.0
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_connections": "200"}
+"""With these, commits survive a crash of the server, but not of the machine."""
 
 
 @cache
-def programs() -> Path | None:
-    """The folder of PostgreSQL's programs: that of the PATH, else of the newest of Debian's packages."""
+def program_folder() -> Path | None:
+    """Returns the folder of PostgreSQL's programs: from the PATH, else the newest of Debian's packages."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
     versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
@@ -42,17 +42,17 @@ def programs() -> Path | None:
 
 
 def missing_for_postgres() -> str | None:
-    """What to install before there can be a server; None if there can."""
-    return None if programs() else "no PostgreSQL found: run script/setup --system"
+    """Returns what to install for tests with PostgreSQL, or None if nothing is missing."""
+    return None if program_folder() else "no PostgreSQL found: run script/setup --system"
 
 
 class PostgresServer:
-    """Runs within a `with` block. The server may be stopped, killed and started again there; its port stays."""
+    """Runs in a `with` block, in which it may be stopped, killed and started again on the same port."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="chatsite-postgres-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _spare_port()
+        self.port = _free_port()
 
     @property
     def url(self) -> str:
@@ -63,10 +63,10 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         if os.getuid() == 0:
-            shutil.chown(self._folder, ACCOUNT, ACCOUNT)
+            shutil.chown(self._folder, SYSTEM_ACCOUNT, SYSTEM_ACCOUNT)
         settings = ["--username", USER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         command: list[str | Path] = [_program("initdb"), "--pgdata", self._folder / "cluster", *settings]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._account())
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._account_options())
         self.start()
         return self
 
@@ -77,8 +77,12 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> None:
-        """Returns once it can be used."""
-        settings = {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""} | QUICKLY
+        """Starts the server and waits until it accepts connections."""
+        settings = {
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+        } | FAST_SETTINGS
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -86,25 +90,25 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._account(),
+                **self._account_options(),
             )
         self._wait_until_ready(self._process)
 
     def stop(self) -> None:
-        """As an administrator stops it: who is connected is cut off, what is committed is on disk."""
-        self._end(signal.SIGINT)
+        """Stops the server as an administrator does: disconnects clients and writes a checkpoint."""
+        self._stop_with(signal.SIGINT)
 
     def kill(self) -> None:
-        """Every process of it at once, without a farewell."""
-        self._end(signal.SIGQUIT)
+        """Stops all processes of the server immediately, without a checkpoint."""
+        self._stop_with(signal.SIGQUIT)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """It keeps every connection, and answers none."""
-        assert self._process is not None, "it was not started"
+        """Suspends all processes of the server: connections stay open, and nothing is answered."""
+        assert self._process is not None, "the server is not running"
         postmaster = str(self._process.pid)
-        told = subprocess.run(["ps", "-o", "pid=", "--ppid", postmaster], capture_output=True, text=True, check=True)
-        processes = [int(pid) for pid in (postmaster, *told.stdout.split())]
+        found = subprocess.run(["ps", "-o", "pid=", "--ppid", postmaster], capture_output=True, text=True, check=True)
+        processes = [int(pid) for pid in (postmaster, *found.stdout.split())]
         for pid in processes:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -113,14 +117,14 @@ class PostgresServer:
             for pid in processes:
                 os.kill(pid, signal.SIGCONT)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _stop_with(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(how)
+            process.send_signal(number)
             process.wait()
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + START_PATIENCE
+        deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
                 psycopg.connect(self.url).close()
@@ -131,21 +135,21 @@ class PostgresServer:
             else:
                 return
 
-    def _account(self) -> dict[str, Any]:
+    def _account_options(self) -> dict[str, Any]:
         if os.getuid() != 0:
             return {"cwd": self._folder}
-        account = pwd.getpwnam(ACCOUNT)
+        account = pwd.getpwnam(SYSTEM_ACCOUNT)
         return {"cwd": self._folder, "user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _program(name: str) -> Path:
-    folder = programs()
+    folder = program_folder()
     if folder is None:
         raise RuntimeError(missing_for_postgres())
     return folder / name
 
 
-def _spare_port() -> int:
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -160,7 +164,7 @@ def main() -> int:
         while True:
             try:
                 return command.wait()
-            except KeyboardInterrupt:  # the command got it too, and ends in its own way
+            except KeyboardInterrupt:  # the command got the signal too and ends by itself
                 continue
 
 

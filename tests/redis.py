@@ -1,4 +1,4 @@
-"""A Redis of the tests' own, on a spare port of loopback, ended by its process."""
+"""A Redis server for tests, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from contextlib import contextmanager
 
 
 def missing_for_redis() -> str | None:
+    """Returns what to install for tests with Redis, or None if nothing is missing."""
     return None if shutil.which("redis-server") else "no redis-server found: run script/setup --system"
 
 
 class RedisServer:
+    """May be stopped and started again on the same port."""
+
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as spare:
-            self.port = spare.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -26,6 +29,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
+        """Starts the server and waits until it accepts connections."""
         program = shutil.which("redis-server")
         assert program is not None
         command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -39,27 +43,27 @@ class RedisServer:
         raise AssertionError("redis-server does not answer")
 
     def stop(self) -> None:
-        """Every connection to it breaks. It may be started again, on the same port."""
+        """Stops the server, which closes all connections."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
 
     def kill(self) -> None:
-        """Also if it is frozen."""
+        """Stops the server immediately, even while it is frozen."""
         if self._process is not None:
             self._process.kill()
         self.stop()
 
     def freeze(self) -> None:
-        """It keeps its connections, takes what comes, and answers nothing."""
+        """Suspends the server: connections stay open, and nothing is answered."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        assert self._process is not None, "it was not started"
+        assert self._process is not None, "the server is not running"
         self._process.send_signal(number)
 
 

@@ -1,4 +1,4 @@
-"""Which of pytest-xdist's workers runs what."""
+"""Assigns test files to the workers of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from xdist.scheduler import LoadFileScheduling
 
 
 class FilesInOrder(LoadFileScheduling):  # type: ignore[misc]
-    """Gives each worker one file after the other in the order of collection, in which browser tests come last.
+    """Assigns whole files in the order of collection, which puts browser tests last.
 
-    A worker that has run a browser test can run no asyncio test any more, so where a file has both kinds they count as
-    two files.
+    A worker cannot run asyncio tests after a browser test, so the browser tests of a file are assigned separately.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -19,6 +18,6 @@ class FilesInOrder(LoadFileScheduling):  # type: ignore[misc]
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        # pytest-playwright puts the browser's name first into the id of each test that drives it
+        # pytest-playwright puts the browser's name at the start of the parameters in a test's id
         file, _, test = nodeid.partition("::")
         return f"{file} in a browser" if "[chromium" in test else file

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from conversations.llm.types import Delta, Finish, TextDelta, TextWasThinking, ThinkingDelta, ToolCallDelta, Usage
+from tests.error_notes import error_note
 from tests.llm.deltas import Outcome, decode
 from tests.modelserver import Part, body_of, chunk, done, event, finish, raw, text, thinking, tool_arguments, usage
-from tests.naming import about
 
 STOP = Finish("stop")
 CALLS = Finish("tool_calls")
@@ -888,7 +888,7 @@ def in_pieces(body: bytes, length: int) -> list[bytes]:
 @in_each_table
 def test_a_body_means_the_same_at_every_cut(table: str) -> None:
     for name, body, outcome in cases(table):
-        with about(name):
+        with error_note(name):
             assert decode(body) == outcome
             step = max(1, len(body) // 2000)
             for cut in range(0, len(body), step):
@@ -900,7 +900,7 @@ def test_a_body_means_the_same_at_every_cut(table: str) -> None:
 @in_each_table
 def test_carriage_returns_at_the_ends_of_lines_change_nothing(table: str) -> None:
     for name, plain, outcome in cases(table):
-        with about(name):
+        with error_note(name):
             body = plain.replace(b"\n", b"\r\n")
             assert decode(body) == outcome
             assert decode(*in_pieces(body, 7)) == outcome
@@ -909,5 +909,5 @@ def test_carriage_returns_at_the_ends_of_lines_change_nothing(table: str) -> Non
 @in_each_table
 def test_no_space_after_the_colon_changes_nothing(table: str) -> None:
     for name, body, outcome in cases(table):
-        with about(name):
+        with error_note(name):
             assert decode(body.replace(b"data: ", b"data:")) == outcome

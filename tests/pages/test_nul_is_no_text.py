@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from conversations.models import Conversation
-from tests.naming import about
+from tests.error_notes import error_note
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,7 @@ def test_where_a_page_begins(admin: Client, address: str) -> None:
 )
 def test_what_an_administrator_looks_for(admin: Client, model: str) -> None:
     for parameter in ("q", "status", "model", "user", "id", "o", "p", "owner__id__exact"):
-        with about(parameter):
+        with error_note(parameter):
             assert admin.get(f"/admin/{model}/", {parameter: "a\0b"}).status_code in (200, 302, 400)
 
 

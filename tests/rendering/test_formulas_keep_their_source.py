@@ -6,7 +6,7 @@ import re
 import pytest
 
 from conversations.markdown.rendering import render_markdown
-from tests.naming import about
+from tests.error_notes import error_note
 from tests.rendering.safety import Page
 
 
@@ -34,7 +34,7 @@ def formulas(source: str, element: str) -> list[str]:
 )
 def test_a_formula_in_a_line_is_kept(formula: str) -> None:
     for form in ("so {} it is", "({}).", "**{}**", "- {}, as", "是{}的", "[{}](https://a.example)"):
-        with about(form):
+        with error_note(form):
             assert formulas(form.format(formula), "span") == [formula]
 
 

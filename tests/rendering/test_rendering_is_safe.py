@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.markdown.rendering import render_markdown
+from tests.error_notes import error_note
 from tests.hostile import HOSTILE, LINK_FORMS, SCRIPT_ADDRESSES
-from tests.naming import about
 from tests.rendering.safety import Page
 
 
 def test_hostile_markdown_comes_out_harmless() -> None:
     for source in HOSTILE:
         for text in (source, f"before\n\n{source}\n\nafter", f"> - {source}", f"**{source}**"):
-            with about(text):
+            with error_note(text):
                 assert Page(render_markdown(text)).unsafe == []
 
 
 @pytest.mark.parametrize("form", LINK_FORMS)
 def test_no_link_leads_anywhere_but_to_the_web_or_to_a_mailbox(form: str) -> None:
     for address in SCRIPT_ADDRESSES:
-        with about(address):
+        with error_note(address):
             page = Page(render_markdown(form.format(address)))
             assert page.unsafe == []
             targets = [link["href"] or "" for link in page.links() if "href" in link]
