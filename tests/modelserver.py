@@ -1,13 +1,13 @@
-"""A model server that says what a test tells it to, over real HTTP on loopback.
+"""A model server with scripted replies, over real HTTP on loopback.
 
     async with model_server([text("Hel"), text("lo"), finish(), done()]) as server:
-        ...                                # point the product at server.base_url
+        ...                                # set LLM_BASE_URL to server.base_url
     assert server.requests[0].body["model"] == "test-model"
 
-A reply is a list of parts, sent one by one. Replies answer successive requests in turn; the last one answers all that
-come after. A reply may also be a function from the request to a list of parts. `threaded_model_server` is the same in a
-thread of its own, for tests without an event loop. Helpers such as `text` write chunks as OpenAI does; `raw`, `status`,
-`cut`, `reset` and `hang` do what OpenAI would not. `answer("Hello")` is a whole reply.
+A reply is a list of parts, or a function from the request to such a list. Successive requests get successive replies,
+and the last reply repeats. Parts such as `text` are chunks as OpenAI sends them; `raw`, `cut`, `reset` and `hang` are
+faults. `answer("Hello")` is a whole reply, and `status(429)` one with another HTTP status. `threaded_model_server` runs
+the server in its own thread, for tests without an event loop.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODEL = "test-model"
 
 
 class Gate:
-    """Holds a reply at `wait_for(gate)` until `open()` is called, from any thread."""
+    """Blocks a reply at `wait_for(gate)` until `open()` is called. May be opened from any thread."""
 
     def __init__(self) -> None:
         self._opened: Future[None] = Future()
@@ -38,7 +38,7 @@ class Gate:
             self._opened.set_result(None)
 
     def close(self) -> None:
-        """For whoever comes to it from now on."""
+        """Blocks replies that reach the gate after this call."""
         self._opened = Future()
 
     async def opened(self) -> None:
@@ -47,14 +47,17 @@ class Gate:
 
 @dataclass(frozen=True)
 class Raw:
-    """Bytes of the body, as they are."""
+    """Bytes of the body, sent unchanged."""
 
     content: bytes
 
 
 @dataclass(frozen=True)
 class Head:
-    """Status and headers; only as the first part. `framed`: in chunks; else the end of the connection ends the body."""
+    """Status and headers; only as the first part.
+
+    A `framed` body is sent in chunks. Otherwise it ends with the connection.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -73,21 +76,21 @@ class WaitFor:
 
 @dataclass(frozen=True)
 class Cut:
-    """The connection ends here, though the answer does not."""
+    """Closes the connection before the end of the body."""
 
     reset: bool
 
 
 @dataclass(frozen=True)
 class Hang:
-    """Nothing more comes, and the connection stays open until the client leaves."""
+    """Sends nothing more and keeps the connection open until the client disconnects."""
 
 
 Part = Raw | Head | Pause | WaitFor | Cut | Hang
 Reply = Sequence[Part]
 
 
-# Parts: what a server says
+# Parts: what a server sends
 
 
 def raw(content: bytes) -> Part:
@@ -95,12 +98,12 @@ def raw(content: bytes) -> Part:
 
 
 def event(payload: object) -> Part:
-    """One SSE event with this JSON."""
+    """Returns one SSE event with the payload as JSON."""
     return Raw(b"data: " + json.dumps(payload, ensure_ascii=False).encode() + b"\n\n")
 
 
 def chunk(delta: object = None, *, finish_reason: str | None = None, **top: object) -> Part:
-    """One chunk whose only choice has this delta; `top` adds to, or overrides, the chunk's own fields."""
+    """Returns a chunk whose only choice has this delta; `top` adds or overrides top-level fields."""
     choice = {"index": 0, "delta": {} if delta is None else delta, "finish_reason": finish_reason}
     return event({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": MODEL, "choices": [choice]} | top)
 
@@ -114,14 +117,14 @@ def thinking(content: str, *, key: str = "reasoning_content") -> Part:
 
 
 def tool_call(name: str, arguments: object = None, *, call_id: str = "call_1", index: int = 0) -> Part:
-    """A whole call in one chunk; arguments that are no string are written as JSON (None: an empty object)."""
-    written = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
-    function = {"name": name, "arguments": written}
+    """Returns a whole call in one chunk. Arguments other than a string are encoded as JSON; None is an empty object."""
+    encoded = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
+    function = {"name": name, "arguments": encoded}
     return chunk({"tool_calls": [{"index": index, "id": call_id, "type": "function", "function": function}]})
 
 
 def tool_arguments(fragment: str, *, index: int = 0) -> Part:
-    """More of a call's arguments."""
+    """Returns a chunk with the next fragment of a call's arguments."""
     return chunk({"tool_calls": [{"index": index, "function": {"arguments": fragment}}]})
 
 
@@ -130,26 +133,26 @@ def finish(reason: str = "stop") -> Part:
 
 
 def usage(prompt: int = 10, completion: int = 5, *, reasoning: int = 0, cached: int = 0) -> Part:
-    """The chunk without choices that `stream_options.include_usage` asks for."""
-    figures = {
+    """Returns the chunk without choices that `stream_options.include_usage` requests."""
+    counts = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": cached},
         "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
-    return chunk(choices=[], usage=figures)
+    return chunk(choices=[], usage=counts)
 
 
 def done() -> Part:
     return Raw(b"data: [DONE]\n\n")
 
 
-# Parts: what goes wrong, and when
+# Parts: faults and delays
 
 
 def head(status: int = 200, headers: Mapping[str, str] | None = None, *, framed: bool = True) -> Part:
-    """Status and headers of what follows; without it, those of an event stream."""
+    """Returns the status and headers of the reply. Without it, a reply has those of an event stream."""
     return Head(status, headers or {}, framed)
 
 
@@ -162,17 +165,17 @@ def wait_for(gate: Gate) -> Part:
 
 
 def cut() -> Part:
-    """The server goes away in the middle; the client gets all bytes that were sent before."""
+    """Closes the connection; the client can still read the bytes sent before."""
     return Cut(reset=False)
 
 
 def reset() -> Part:
-    """The connection is reset; bytes that the client has not read by then are lost to it."""
+    """Resets the connection; the client loses the bytes it has not read yet."""
     return Cut(reset=True)
 
 
 def hang() -> Part:
-    """Nothing more comes, until the client leaves."""
+    """Sends nothing more until the client disconnects."""
     return Hang()
 
 
@@ -180,26 +183,26 @@ def hang() -> Part:
 
 
 def status(code: int, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
-    """An answer that is no stream: `body` is bytes, text or (then as JSON) anything else."""
+    """Returns a reply that is not a stream. A `body` other than bytes or text is encoded as JSON."""
     kind = "text/plain" if isinstance(body, str | bytes) else "application/json"
     content = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     return [Head(code, {"Content-Type": kind} | dict(headers or {})), Raw(content)]
 
 
 def answer(content: str, *, thought: str = "", prompt: int = 10, completion: int = 5) -> Reply:
-    """Text as a well-behaved server streams it, word by word, with usage and end mark."""
+    """Returns a well-formed reply: the text word by word, usage, and the end marker."""
     thoughts = [thinking(thought)] if thought else []
     words = [text(word) for word in re.findall(r"\S+\s*|\s+", content)]
     return [*thoughts, *words, finish(), usage(prompt, completion), done()]
 
 
 def calls(*parts: Part, prompt: int = 10, completion: int = 5) -> Reply:
-    """A reply that asks for tools: `calls(tool_call("clock"), tool_call("add", {"to": 1}, call_id="b", index=1))`."""
+    """Returns a reply that calls tools: `calls(tool_call("a"), tool_call("b", {"to": 1}, call_id="2", index=1))`."""
     return [*parts, finish("tool_calls"), usage(prompt, completion), done()]
 
 
 def body_of(reply: Iterable[Part]) -> bytes:
-    """The bytes that a reply's body has in all, for tests of what reads bytes."""
+    """Returns the whole body of a reply, for tests of parsers."""
     return b"".join(part.content for part in reply if isinstance(part, Raw))
 
 
@@ -208,10 +211,11 @@ def body_of(reply: Iterable[Part]) -> bytes:
 
 @dataclass
 class ModelRequest:
-    """What was asked; of a header that came twice, both values with a comma between them.
+    """A received request. The values of a repeated header are joined with a comma.
 
-    `abandoned` and `answered` resolve when the client left before the reply's end, or had it all;
-    wait for them with `.result(timeout)` in a thread, or `await settled(request.abandoned)`."""
+    `answered` resolves when the whole reply was sent, `abandoned` when the client disconnected before that. Wait with
+    `.result(timeout)` in a thread, or with `await settled(request.abandoned)`.
+    """
 
     method: str
     path: str
@@ -228,18 +232,18 @@ class ModelRequest:
 
 
 async def settled(future: Future[None]) -> None:
-    """Awaits a future of the kit for as long as a slow machine may need."""
+    """Waits for a future of this module, with a time-out that allows for slow machines."""
     async with asyncio.timeout(30):
         await asyncio.shield(asyncio.wrap_future(future))
 
 
 class ModelServer:
-    """Made by `model_server` or `threaded_model_server`."""
+    """Created by `model_server` or `threaded_model_server`."""
 
     def __init__(self, replies: Sequence[Reply | Callable[[ModelRequest], Reply]]) -> None:
         self.requests: list[ModelRequest] = []
         self.connections = 0
-        """How many were opened, in all."""
+        """Number of connections accepted so far."""
         self.port = 0
         self._replies = replies
         self._arrivals: dict[int, Future[None]] = {}
@@ -252,7 +256,7 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def arrival(self, number: int = 1) -> Future[None]:
-        """Resolves when the request of this number, from 1, is there."""
+        """Returns a future that resolves when the request with this number, counted from 1, has arrived."""
         with self._lock:
             future = self._arrivals.setdefault(number, Future())
             if number <= len(self.requests) and not future.done():
@@ -277,15 +281,15 @@ class ModelServer:
         self._tasks.add(task)
         self.connections += 1
         try:
-            await self._converse(reader, writer)
+            await self._serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # The client left, or the test is over.
+            pass  # the client disconnected, or the test is over
         finally:
             self._tasks.discard(task)
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # A client that has nothing to say yet is still listened to: that is how its leaving is noticed.
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Read ahead while a reply is sent, to notice when the client disconnects
         next_byte = asyncio.ensure_future(reader.read(1))
         try:
             while first := await next_byte:
@@ -308,15 +312,15 @@ class ModelServer:
     async def _answer(
         self, request: ModelRequest, reply: Reply, writer: asyncio.StreamWriter, next_byte: asyncio.Future[bytes]
     ) -> bool:
-        """Returns whether the connection can go on."""
+        """Returns whether the connection can be used for the next request."""
         sending = asyncio.ensure_future(_send(reply, writer))
         try:
             either: list[asyncio.Future[Any]] = [sending, next_byte]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
-                goes_on = sending.result()
+                reusable = sending.result()
                 request.answered.set_result(None)
-                return goes_on
+                return reusable
             return False
         except ConnectionError:
             return False
@@ -328,7 +332,7 @@ class ModelServer:
 
 @asynccontextmanager
 async def model_server(*replies: Reply | Callable[[ModelRequest], Reply]) -> AsyncIterator[ModelServer]:
-    """A server in the running event loop."""
+    """Runs a server in the current event loop."""
     server = ModelServer(replies)
     await server.start()
     try:
@@ -339,7 +343,7 @@ async def model_server(*replies: Reply | Callable[[ModelRequest], Reply]) -> Asy
 
 @contextmanager
 def threaded_model_server(*replies: Reply | Callable[[ModelRequest], Reply]) -> Iterator[ModelServer]:
-    """A server with an event loop in a thread of its own."""
+    """Runs a server with its own event loop in a thread."""
     server = ModelServer(replies)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="model server", daemon=True)
@@ -366,7 +370,7 @@ async def _read_request(first: bytes, reader: asyncio.StreamReader) -> ModelRequ
 
 
 async def _send(reply: Reply, writer: asyncio.StreamWriter) -> bool:
-    """Returns whether the connection can go on."""
+    """Returns whether the connection can be used for the next request."""
     parts = list(reply)
     start = parts.pop(0) if parts and isinstance(parts[0], Head) else Head()
     assert isinstance(start, Head)
@@ -382,12 +386,12 @@ async def _send(reply: Reply, writer: asyncio.StreamWriter) -> bool:
                 await gate.opened()
             case Hang():
                 await asyncio.Event().wait()
-            case Cut(reset=resets):
-                if resets:
+            case Cut(reset=is_reset):
+                if is_reset:
                     _reset_on_close(writer)
                 return False
             case Head():
-                raise ValueError("a head can only come first")
+                raise ValueError("a head must be the first part")
     if start.framed:
         writer.write(b"0\r\n\r\n")
     await writer.drain()

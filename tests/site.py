@@ -1,9 +1,10 @@
-"""The whole product in the test's own event loop, over real HTTP and WebSockets on a free port of loopback.
+"""Runs the whole site in the test's event loop, over real HTTP and WebSockets on a free loopback port.
 
     async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
         ...
 
-Tests that use it need `@pytest.mark.django_db(transaction=True)`: the product's threads have connections of their own.
+Tests that use it need `@pytest.mark.django_db(transaction=True)`, because the site's threads open their own database
+connections.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Site:
 
     @asynccontextmanager
     async def client(self, username: str = "ada", **options: Any) -> AsyncIterator[Client]:
-        """A program's connection for the person, who is made if need be."""
+        """Connects as this user with a new token. Creates the user if needed."""
         async with connected(self.ws_url, await self.token(username), **options) as client:
             yield client
 
@@ -62,28 +63,28 @@ def _issue(user_id: int) -> tuple[ApiToken, str]:
 
 
 class _Server(uvicorn.Server):
-    """Signals stay with the test runner, and the end is not polled for: that would be most of a test's time."""
+    """Uvicorn without signal handlers, which stops as soon as `stopping` is set instead of polling."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.ending = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     async def main_loop(self) -> None:
-        await self.ending.wait()
+        await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        self._shut_connections()
+        self._close_connections()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._wait_tasks_to_complete()
         await self.lifespan.shutdown()
-        self._shut_connections()  # also those that were being accepted
+        self._close_connections()  # those accepted meanwhile
 
-    def _shut_connections(self) -> None:
+    def _close_connections(self) -> None:
         for connection in list(self.server_state.connections):
-            with contextlib.suppress(InvalidState):  # it is closing already
+            with contextlib.suppress(InvalidState):  # already closing
                 connection.shutdown()
 
     @contextlib.contextmanager
@@ -91,26 +92,26 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _pages() -> Any:
-    """Made when the first page is asked for: looking for the static files takes longer than many a test."""
-    made: list[Any] = []
+def _lazy_django_application() -> Any:
+    """Returns Django's application, created on the first request: its scan for static files is slow."""
+    created: list[Any] = []
 
     async def application(*connection: Any) -> None:
-        if not made:
-            made.append(get_asgi_application())
-        await made[0](*connection)
+        if not created:
+            created.append(get_asgi_application())
+        await created[0](*connection)
 
     return application
 
 
 @asynccontextmanager
 async def running_site(model: ModelServer | None = None, **settings: Any) -> AsyncIterator[Site]:
-    """Serves with the model server, or with the demo model; `settings` override the product's."""
-    chosen = {"LLM_BASE_URL": model.base_url, "LLM_MODELS": (MODEL,), "LLM_RETRIES": 0} if model else {}
-    with override_settings(**{"SHUTDOWN_GRACE": 0.1, "RUN_HEARTBEAT": 1.0, **chosen, **settings}):
+    """Runs the site with this model server, or with the demo model; `settings` override the Django settings."""
+    llm = {"LLM_BASE_URL": model.base_url, "LLM_MODELS": (MODEL,), "LLM_RETRIES": 0} if model else {}
+    with override_settings(**{"SHUTDOWN_GRACE": 0.1, "RUN_HEARTBEAT": 1.0, **llm, **settings}):
         lifespan = Lifespan()
         application = ProtocolTypeRouter(
-            {"http": _pages(), "websocket": websocket_router(lifespan.runner), "lifespan": lifespan}
+            {"http": _lazy_django_application(), "websocket": websocket_router(lifespan.runner), "lifespan": lifespan}
         )
         listening = socket.create_server(("127.0.0.1", 0))
         server = _Server(uvicorn.Config(application, log_config=None, ws="websockets-sansio"))
@@ -118,6 +119,6 @@ async def running_site(model: ModelServer | None = None, **settings: Any) -> Asy
         try:
             yield Site(listening.getsockname()[1], await lifespan.runner())
         finally:
-            server.ending.set()
+            server.stopping.set()
             await serving
             listening.close()
