@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from conversations.models import Step
-from tests.client import PATIENCE, Client
+from tests.client import WAIT_TIMEOUT, Client
 from tests.faults.waiting import until
 
 
@@ -16,16 +16,16 @@ async def shows(client: Client, run_id: str, content: str) -> None:
 
 async def stored(content: str) -> None:
     """Once a step with this text is in the database, which tells nobody."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_TIMEOUT):
         while not await Step.objects.filter(content=content).aexists():
             await asyncio.sleep(0.02)
 
 
 def assert_told_once(client: Client, run_id: str, content: str) -> None:
     """The run, and each word of it, in one piece or in several."""
-    assert len(client.of("run_started", run_id=run_id)) == 1
-    assert not client.of("steps_reset", run_id=run_id)
-    pieces = [p["text"] for p in client.of("step_delta", run_id=run_id)]
-    pieces += [p["content"] for p in client.of("process_step", run_id=run_id) if "content" in p]
+    assert len(client.received("run_started", run_id=run_id)) == 1
+    assert not client.received("steps_reset", run_id=run_id)
+    pieces = [p["text"] for p in client.received("step_delta", run_id=run_id)]
+    pieces += [p["content"] for p in client.received("process_step", run_id=run_id) if "content" in p]
     assert sum(map(len, pieces)) == len(content)
-    assert len(client.of("done", run_id=run_id)) == 1
+    assert len(client.received("done", run_id=run_id)) == 1

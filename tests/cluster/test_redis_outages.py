@@ -121,7 +121,7 @@ async def test_what_is_asked_meanwhile_is_answered_and_told_elsewhere_afterwards
         assert (await here.ended(first["run_id"]))["method"] == "done"
         again = await here.call("message.regenerate", message_id=first["assistant_message_id"])
         assert (await here.ended(again["run_id"]))["method"] == "done"
-        assert not there.of("run_started")
+        assert not there.received("run_started")
         new = await here.call("message.send", text="Something else")
         assert (await here.ended(new["run_id"]))["method"] == "done"
         await asyncio.to_thread(come_back, fragile.redis)
@@ -129,10 +129,10 @@ async def test_what_is_asked_meanwhile_is_answered_and_told_elsewhere_afterwards
         await there.ended(again["run_id"])
         assert_told_once(there, first["run_id"], "Hello")
         assert_told_once(there, again["run_id"], "Again")
-        assert [added["message"]["id"] for added in there.of("message_added")] == [first["message_id"]]
+        assert [added["message"]["id"] for added in there.received("message_added")] == [first["message_id"]]
 
         def is_told_of_the_new_one() -> bool:
-            told = {each["conversation"]["id"] for each in there.of("conversation_changed")}
+            told = {each["conversation"]["id"] for each in there.received("conversation_changed")}
             return new["conversation_id"] in told
 
         await until(is_told_of_the_new_one, "that there is a new conversation")
@@ -156,10 +156,10 @@ async def test_what_is_deleted_meanwhile_is_told_elsewhere_afterwards(fragile: N
         end = await there.ended(sent["run_id"])
         assert end["params"]["status"] == "cancelled"
         await there.until("conversation_deleted", conversation_id=sent["conversation_id"])
-        assert not there.of("conversation_deleted", conversation_id=where)
+        assert not there.received("conversation_deleted", conversation_id=where)
         await asyncio.to_thread(fragile.redis.start)
         await there.until("conversation_deleted", conversation_id=where)
-        assert len(there.of("conversation_deleted")) == 2
+        assert len(there.received("conversation_deleted")) == 2
 
 
 async def test_a_run_is_cancelled_from_elsewhere_at_the_next_beat_of_its_owner(fragile: Neighbourhood) -> None:

@@ -114,7 +114,7 @@ async def test_when_a_process_stops_the_other_goes_on_and_its_watchers_see_it(pe
         assert await here.closed() == 4012
         assert (await there.ended(run_id))["method"] == "done"
         assert [step["content"] for step in there.steps(run_id)] == ["Once upon a time"]
-        assert len(there.of("run_started", run_id=run_id)) == 1
+        assert len(there.received("run_started", run_id=run_id)) == 1
         assert (await Run.objects.aget()).attempt == 2
 
 
@@ -174,7 +174,7 @@ async def test_both_processes_say_which_run_is_live_also_after_a_change_in_the_o
 
 
 def last_change_is(client: Client, **fields: Any) -> bool:
-    changes = client.of("conversation_changed")
+    changes = client.received("conversation_changed")
     return bool(changes) and changes[-1]["conversation"] | fields == changes[-1]["conversation"]
 
 

@@ -66,7 +66,7 @@ async def test_it_is_dropped_after_a_while_and_others_are_served(deployment: Dep
             assert await dropped(deaf, within=60)
             deaf.connection.transport.resume_reading()
             assert await deaf.closed() in (4408, 1006)
-            assert not deaf.of("done")
+            assert not deaf.received("done")
 
 
 @pytest.mark.parametrize("spread", [False, True], ids=["in one conversation", "over many"])

@@ -71,8 +71,8 @@ async def test_it_ends_in_time_and_the_next_start_goes_on(
                 told_at = time.monotonic()
                 server.terminate()
                 assert await ada.closed() == 4012
-                assert not ada.of("done")
-                assert not ada.of("error")
+                assert not ada.received("done")
+                assert not ada.received("error")
                 assert await server.ended() == 0
                 took = time.monotonic() - told_at
                 print(f"ended {took:.1f} s after the signal")  # noqa: T201

@@ -94,7 +94,7 @@ class Visitors:
         except TimeoutError:
             return None
         assert end["params"].get("status") == "complete", end
-        assert len(client.of("run_started", run_id=run_id)) == 1
+        assert len(client.received("run_started", run_id=run_id)) == 1
         return "".join(step["content"] for step in client.steps(run_id))
 
 

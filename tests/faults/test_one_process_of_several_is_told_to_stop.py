@@ -56,7 +56,7 @@ async def test_the_other_serves_its_watchers_meanwhile_and_goes_on_at_once(clust
         for steps in (there.steps(long_run), watcher.steps):
             assert [step["content"] for step in steps] == [FINAL]
         over = told_at + GRACE
-        silence = min(moment for moment in there.came_at(long_run) if moment > over) - over
+        silence = min(moment for moment in there.arrival_times(long_run) if moment > over) - over
         logger.info("heard of again %.2f s after the end of the grace", silence)
         assert silence < SOON
         assert watcher.silence_after(over) < SOON

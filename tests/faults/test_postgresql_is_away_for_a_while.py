@@ -25,7 +25,7 @@ SETTINGS = {"RUN_HEARTBEAT": "4"} | ({} if AT_LENGTH else {"FAULTS_PATIENCE": "2
 
 async def unavailable(client: Client, question: str) -> None:
     """Asks, and is refused."""
-    refusal = await client.answer(await client.send("message.send", text=question, request_id=question))
+    refusal = await client.response(await client.send("message.send", text=question, request_id=question))
     assert refusal["error"]["data"]["code"] == "unavailable"
     assert refusal["error"]["message"]
 
@@ -85,8 +85,8 @@ async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken
                     await tells(client, runs["Short"], len(FINAL))
                 await asyncio.sleep(POSTGRESQL_AWAY - (time.monotonic() - away_since))
                 assert cluster.effects == []
-                assert not here.of("done")
-                assert not there.of("done")
+                assert not here.received("done")
+                assert not there.received("done")
             finally:
                 await asyncio.to_thread(cluster.postgres.start)
             over.open()

@@ -57,7 +57,7 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
         async with cluster.client(one) as here, cluster.client(two) as there:
             slow = (await here.call("message.send", text="Slowly"))["run_id"]
             await here.until("process_step", run_id=slow)
-            where = here.of("run_started", run_id=slow)[0]["conversation_id"]
+            where = here.received("run_started", run_id=slow)[0]["conversation_id"]
             await there.call("conversation.subscribe", conversation_id=where)
             await there.until("process_step", run_id=slow)
             await asyncio.to_thread(leave, cluster.redis)
@@ -68,7 +68,7 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
             await until(lambda: len(said(here, slow)) > told, "what is said while it is away")
             assert cluster.effects == ["a.txt"]
             await asyncio.sleep(REDIS_AWAY - (time.monotonic() - away_since))
-            assert not there.of("done", run_id=slow)
+            assert not there.received("done", run_id=slow)
             await asyncio.to_thread(come_back, cluster.redis)
             for client in (here, there):
                 await until(lambda client=client: said(client, slow) == "".join(STRINGS), "all words so far")  # type: ignore[misc]
@@ -76,9 +76,9 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
             for client in (here, there):
                 assert (await client.ended(slow))["params"]["status"] == "complete"
                 assert_told_once(client, slow, "".join(STRINGS) + "the end")
-            mine = {each["conversation"]["id"] for each in here.of("conversation_changed")}
+            mine = {each["conversation"]["id"] for each in here.received("conversation_changed")}
             await until(
-                lambda: {each["conversation"]["id"] for each in there.of("conversation_changed")} >= mine,
+                lambda: {each["conversation"]["id"] for each in there.received("conversation_changed")} >= mine,
                 "that everybody knows of all conversations",
             )
         assert {(run.status, run.attempt) for run in cluster.stored.runs().values()} == {("complete", 1)}

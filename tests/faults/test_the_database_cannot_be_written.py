@@ -91,7 +91,7 @@ async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
                 await until(lambda: len(ada.steps(slow["run_id"])[0]["content"]) > told, "it is told further")
                 assert ada.steps(writing["run_id"])[0]["status"] == "streaming"
                 assert not effects.exists()
-                assert not ada.of("done")
+                assert not ada.received("done")
             over.open()
             again = await accepted(ada, text="Again", request_id="again")
             for sent in (slow, writing, again):

@@ -78,4 +78,4 @@ class Watcher:
                 raise
             self.codes.append(code)
         self.steps = client.steps(self.run_id)
-        self.heard_at += client.came_at(self.run_id)
+        self.heard_at += client.arrival_times(self.run_id)

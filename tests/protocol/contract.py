@@ -1,12 +1,12 @@
-"""What every frame from the server must be, written from docs/protocol.md alone and sharing nothing with the server.
+"""Checks every frame from the server against docs/protocol.md, without sharing code with the server.
 
     contract = Contract()
     contract.sent('{"jsonrpc":"2.0","id":1,"method":"models.list"}')
     frame = contract.received(text)        # raises Violation
 
-`Shape`s say what a value may be, to the letter: a field that is missing, or that nobody named, is a violation. A
-Contract follows one connection: answers come in the order of the requests, news of a run only where it was subscribed
-to, and a run's notifications in an order that makes sense, none after its end.
+A `Shape` checks one value strictly: a missing or an unknown field is a violation. A `Contract` checks one connection:
+responses come in the order of the requests, notifications of a run only after a subscription to its conversation, in a
+valid order, and none after its end.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from typing import Any
 Shape = Callable[[Any, str], None]
 MAX_FRAME_BYTES = 1_000_000
 ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*(\\u(?!00[01]|d[89a-f])|\\ud[89ab]..\\ud[c-f])")
-"""What could stand as it is: all but control characters and a surrogate that has no partner."""
+"""Escapes of characters that JSON need not escape: all but control characters and lone surrogates."""
 
 
 class Violation(AssertionError):
-    """The server broke the contract."""
+    """The server violated the protocol."""
 
 
-def expect(holds: bool, where: str, what: str) -> None:
-    if not holds:
-        raise Violation(f"{where}: {what}")
+def expect(condition: bool, where: str, expected: str) -> None:
+    if not condition:
+        raise Violation(f"{where}: expected {expected}")
 
 
 # Shapes of values
@@ -42,12 +42,12 @@ def text(value: Any, where: str) -> None:
     expect(not re.search("[\ud800-\udfff]", value), where, "no lone surrogate")
 
 
-def identity(value: Any, where: str) -> None:
+def identifier(value: Any, where: str) -> None:
     text(value, where)
-    expect(value != "", where, "an id that is not empty")
+    expect(value != "", where, "a non-empty id")
 
 
-def moment(value: Any, where: str) -> None:
+def timestamp(value: Any, where: str) -> None:
     text(value, where)
     pattern = r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d\.\d{3}(Z|\+00:00)"
     expect(re.fullmatch(pattern, value) is not None, where, f"ISO 8601 in UTC with milliseconds, not {value!r}")
@@ -75,11 +75,11 @@ def json_text(value: Any, where: str) -> None:
     try:
         json.loads(value)
     except ValueError as error:
-        raise Violation(f"{where}: JSON text, not {value[:100]!r}") from error
+        raise Violation(f"{where}: expected JSON text, not {value[:100]!r}") from error
 
 
 def anything(value: Any, where: str) -> None:
-    """Whatever JSON can say."""
+    """Accepts any JSON value."""
 
 
 def nullable(shape: Shape) -> Shape:
@@ -92,8 +92,8 @@ def nullable(shape: Shape) -> Shape:
 
 def one_of(*values: Any) -> Shape:
     def check(value: Any, where: str) -> None:
-        among = any(value == v and type(value) is type(v) for v in values)
-        expect(among, where, f"one of {values}, not {value!r:.100}")
+        matches = any(value == v and type(value) is type(v) for v in values)
+        expect(matches, where, f"one of {values}, not {value!r:.100}")
 
     return check
 
@@ -122,65 +122,65 @@ def fields(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
     def check(value: Any, where: str) -> None:
         expect(isinstance(value, dict), where, f"an object, not {value!r:.100}")
         missing = required.keys() - value.keys()
-        expect(not missing, where, f"has no {', '.join(sorted(missing))}")
+        expect(not missing, where, f"the fields {', '.join(sorted(missing))}")
         unknown = value.keys() - known.keys()
-        expect(not unknown, where, f"has what nobody named: {', '.join(sorted(unknown))}")
+        expect(not unknown, where, f"no fields {', '.join(sorted(unknown))}")
         for name, each in value.items():
             known[name](each, f"{where}.{name}")
 
     return check
 
 
-def by(name: str, shapes: Mapping[Any, Shape]) -> Shape:
-    """The shape that the field `name` chooses."""
+def tagged(name: str, shapes: Mapping[Any, Shape]) -> Shape:
+    """Returns a shape for objects whose field `name` selects one of the shapes."""
 
     def check(value: Any, where: str) -> None:
         expect(isinstance(value, dict), where, f"an object, not {value!r:.100}")
-        chosen = value.get(name)
-        expect(chosen in shapes, f"{where}.{name}", f"one of {sorted(shapes)}, not {chosen!r:.100}")
-        shapes[chosen](value, where)
+        tag = value.get(name)
+        expect(tag in shapes, f"{where}.{name}", f"one of {sorted(shapes)}, not {tag!r:.100}")
+        shapes[tag](value, where)
 
     return check
 
 
-# The objects
+# Objects
 
 SUMMARY: dict[str, Shape] = {
-    "id": identity,
+    "id": identifier,
     "title": text,
-    "model": nullable(identity),
-    "project_id": nullable(identity),
+    "model": nullable(identifier),
+    "project_id": nullable(identifier),
     "temperature": nullable(number),
     "max_tokens": nullable(count),
     "thinking_enabled": boolean,
-    "tools": nullable(list_of(identity)),
+    "tools": nullable(list_of(identifier)),
     "pinned": boolean,
     "archived": boolean,
-    "leaf_message_id": nullable(identity),
-    "created_at": moment,
-    "updated_at": moment,
-    "run_id": nullable(identity),
+    "leaf_message_id": nullable(identifier),
+    "created_at": timestamp,
+    "updated_at": timestamp,
+    "run_id": nullable(identifier),
 }
 conversation_summary = fields(SUMMARY)
 conversation = fields(SUMMARY | {"system_prompt": text})
 
 run = fields(
     {
-        "id": identity,
-        "conversation_id": identity,
-        "message_id": identity,
-        "user_message_id": identity,
+        "id": identifier,
+        "conversation_id": identifier,
+        "message_id": identifier,
+        "user_message_id": identifier,
         "status": one_of("running", "awaiting_approval"),
-        "model": identity,
-        "started_at": moment,
+        "model": identifier,
+        "started_at": timestamp,
     }
 )
-project = fields({"id": identity, "name": identity, "instructions": text, "created_at": moment})
+project = fields({"id": identifier, "name": identifier, "instructions": text, "created_at": timestamp})
 model = fields(
     {
-        "name": identity,
-        "label": identity,
-        "provider": identity,
+        "name": identifier,
+        "label": identifier,
+        "provider": identifier,
         "default": boolean,
         "context_window": nullable(count),
         "tools": boolean,
@@ -196,36 +196,36 @@ def json_schema(value: Any, where: str) -> None:
 
 tool = fields(
     {
-        "name": identity,
-        "description": identity,
+        "name": identifier,
+        "description": identifier,
         "parameters": json_schema,
-        "category": identity,
+        "category": identifier,
         "read_only": boolean,
         "policy": one_of("allow", "ask", "deny"),
     }
 )
 
-PLACE: dict[str, Shape] = {"message_id": identity, "id": identity, "index": count}
-RUN_IDS: dict[str, Shape] = {"conversation_id": identity, "run_id": identity}
-BY_SUB_AGENT: dict[str, Shape] = {"parent": identity, "agent": identity}
-APPROVAL = fields({"decision": one_of("allow", "always", "deny"), "by": nullable(identity), "at": moment})
-TEXT_OF = {"thinking": "content", "text": "content", "tool_call": "arguments", "tool_result": "content"}
+STEP_IDS: dict[str, Shape] = {"message_id": identifier, "id": identifier, "index": count}
+RUN_IDS: dict[str, Shape] = {"conversation_id": identifier, "run_id": identifier}
+SUB_AGENT_FIELDS: dict[str, Shape] = {"parent": identifier, "agent": identifier}
+APPROVAL = fields({"decision": one_of("allow", "always", "deny"), "by": nullable(identifier), "at": timestamp})
+TEXT_FIELD = {"thinking": "content", "text": "content", "tool_call": "arguments", "tool_result": "content"}
 STATUSES = ("streaming", "awaiting_approval", "running", "finished")
 
 STEP_FIELDS: dict[str, dict[str, Shape]] = {
     "thinking": {"content": text, "duration": nullable(seconds)},
     "text": {"content": text},
     "tool_call": {
-        "id_ref": identity,
-        "name": identity,
+        "id_ref": identifier,
+        "name": identifier,
         "arguments": text,
         "status": one_of(*STATUSES),
         "progress": nullable(text),
         "approval": nullable(APPROVAL),
     },
     "tool_result": {
-        "id_ref": identity,
-        "name": identity,
+        "id_ref": identifier,
+        "name": identifier,
         "content": text,
         "success": boolean,
         "skipped": boolean,
@@ -236,30 +236,32 @@ STEP_FIELDS: dict[str, dict[str, Shape]] = {
 
 def _step_shape(kind: str, ids: Mapping[str, Shape], optional: Mapping[str, Shape]) -> Shape:
     own = {name: shape for name, shape in STEP_FIELDS[kind].items() if name not in optional}
-    return fields({**ids, **PLACE, "type": one_of(kind), **own}, {**BY_SUB_AGENT, **optional})
+    return fields({**ids, **STEP_IDS, "type": one_of(kind), **own}, {**SUB_AGENT_FIELDS, **optional})
 
 
-_shown = by("type", {k: _step_shape(k, RUN_IDS, {TEXT_OF[k]: text}) for k in STEP_FIELDS})
+_streamed_step = tagged("type", {k: _step_shape(k, RUN_IDS, {TEXT_FIELD[k]: text}) for k in STEP_FIELDS})
 
 
-def shown_step(value: Any, where: str) -> None:
-    """A step of process_step: a later one may leave out what it says."""
-    _shown(value, where)
-    expect(value["id"] == f"step-{value['index']}", f"{where}.id", f"of step {value['index']}, not {value['id']}")
+def streamed_step(value: Any, where: str) -> None:
+    """A step in `process_step`. A later one for the same step may leave out the text."""
+    _streamed_step(value, where)
+    expect(
+        value["id"] == f"step-{value['index']}", f"{where}.id", f"the id for index {value['index']}, not {value['id']}"
+    )
 
 
-_stored = by("type", {k: _step_shape(k, {}, {"truncated": one_of(True)}) for k in STEP_FIELDS})
+_stored_step = tagged("type", {k: _step_shape(k, {}, {"truncated": one_of(True)}) for k in STEP_FIELDS})
 
 
-def _stored_step(value: Any, where: str) -> None:
-    _stored(value, where)
+def stored_step(value: Any, where: str) -> None:
+    _stored_step(value, where)
     if value["type"] == "tool_result" and "truncated" not in value:
         json_text(value["content"], f"{where}.content")
 
 
 message_tool_call = fields(
     {
-        "id": identity,
+        "id": identifier,
         "type": one_of("function"),
         "function": fields({"name": text, "arguments": text}),
         "result": nullable(text),
@@ -270,18 +272,18 @@ message_tool_call = fields(
 )
 _message = fields(
     {
-        "id": identity,
-        "conversation_id": identity,
-        "parent_id": nullable(identity),
+        "id": identifier,
+        "conversation_id": identifier,
+        "parent_id": nullable(identifier),
         "role": one_of("user", "assistant"),
         "status": one_of("complete", "streaming", "cancelled", "failed"),
-        "model": nullable(identity),
-        "created_at": moment,
+        "model": nullable(identifier),
+        "created_at": timestamp,
         "token_count": nullable(count),
-        "siblings": list_of(identity),
+        "siblings": list_of(identifier),
         "rating": one_of(1, 0, -1),
-        "attachments": list_of(identity),
-        "content": fields({"text": text, "tool_calls": list_of(message_tool_call), "steps": list_of(_stored_step)}),
+        "attachments": list_of(identifier),
+        "content": fields({"text": text, "tool_calls": list_of(message_tool_call), "steps": list_of(stored_step)}),
     },
     {"truncated": one_of(True)},
 )
@@ -289,84 +291,84 @@ _message = fields(
 
 def message(value: Any, where: str) -> None:
     _message(value, where)
-    expect(value["id"] in value["siblings"], f"{where}.siblings", "the message itself is among them")
+    expect(value["id"] in value["siblings"], f"{where}.siblings", "the id of the message itself")
     indexes = [step["index"] for step in value["content"]["steps"]]
-    expect(indexes == sorted(set(indexes)), f"{where}.content.steps", f"in order of their index, not {indexes}")
-    places = {step["message_id"] for step in value["content"]["steps"]}
-    expect(places <= {value["id"]}, f"{where}.content.steps", "of this message")
+    expect(indexes == sorted(set(indexes)), f"{where}.content.steps", f"unique indexes in order, not {indexes}")
+    message_ids = {step["message_id"] for step in value["content"]["steps"]}
+    expect(message_ids <= {value["id"]}, f"{where}.content.steps", "steps of this message")
 
 
 # Results and errors
 
-NOTHING = fields({})
-ONE = fields({"conversation": conversation})
-SENT = fields(
-    {"conversation_id": identity, "message_id": identity, "run_id": identity, "assistant_message_id": identity}
+EMPTY = fields({})
+CONVERSATION_RESULT = fields({"conversation": conversation})
+STARTED_RUN_RESULT = fields(
+    {"conversation_id": identifier, "message_id": identifier, "run_id": identifier, "assistant_message_id": identifier}
 )
 PAGE = fields(
     {
         "conversation": conversation,
         "messages": list_of(message),
-        "previous_cursor": nullable(identity),
+        "previous_cursor": nullable(identifier),
         "run": nullable(run),
     }
 )
 RESULTS: dict[str, Shape] = {
-    "conversation.create": ONE,
-    "conversation.list": fields({"conversations": list_of(conversation_summary), "next_cursor": nullable(identity)}),
+    "conversation.create": CONVERSATION_RESULT,
+    "conversation.list": fields({"conversations": list_of(conversation_summary), "next_cursor": nullable(identifier)}),
     "conversation.get": PAGE,
-    "conversation.update": ONE,
-    "conversation.delete": NOTHING,
+    "conversation.update": CONVERSATION_RESULT,
+    "conversation.delete": EMPTY,
     "conversation.subscribe": fields({"conversation": conversation, "run": nullable(run)}),
-    "conversation.unsubscribe": NOTHING,
-    "message.send": SENT,
-    "message.edit": SENT,
-    "message.regenerate": SENT,
+    "conversation.unsubscribe": EMPTY,
+    "message.send": STARTED_RUN_RESULT,
+    "message.edit": STARTED_RUN_RESULT,
+    "message.regenerate": STARTED_RUN_RESULT,
     "message.select": PAGE,
-    "message.rate": NOTHING,
+    "message.rate": EMPTY,
     "step.get": fields({"text": text, "next_offset": nullable(count)}),
-    "run.cancel": NOTHING,
-    "run.approve": NOTHING,
+    "run.cancel": EMPTY,
+    "run.approve": EMPTY,
     "project.create": fields({"project": project}),
-    "project.list": fields({"projects": list_of(project), "next_cursor": nullable(identity)}),
+    "project.list": fields({"projects": list_of(project), "next_cursor": nullable(identifier)}),
     "models.list": fields({"models": list_of(model)}),
     "tools.list": fields({"tools": list_of(tool)}),
-    "flow.start": NOTHING,
-    "flow.ack": NOTHING,
+    "flow.start": EMPTY,
+    "flow.ack": EMPTY,
 }
 
-PLAIN_REFUSALS = ("not_found", "run_active", "too_large", "already_decided", "unavailable")
-REFUSALS_FOR_NOW = ("rate_limited", "quota_exceeded")
-ERROR_DATA = by(
+PLAIN_ERROR_CODES = ("not_found", "run_active", "too_large", "already_decided", "unavailable")
+RETRY_AFTER_ERROR_CODES = ("rate_limited", "quota_exceeded")
+ERROR_DATA = tagged(
     "code",
-    {code: fields({"code": text}) for code in PLAIN_REFUSALS}
-    | {code: fields({"code": text, "retry_after": seconds}) for code in REFUSALS_FOR_NOW},
+    {code: fields({"code": text}) for code in PLAIN_ERROR_CODES}
+    | {code: fields({"code": text, "retry_after": seconds}) for code in RETRY_AFTER_ERROR_CODES},
 )
 
 
-def wrong_fields(value: Any, where: str) -> None:
-    map_of(identity)(value, where)
-    expect(bool(value), where, "each wrong field by its name")
+def invalid_fields(value: Any, where: str) -> None:
+    map_of(identifier)(value, where)
+    expect(bool(value), where, "at least one invalid field")
 
 
 def _error(code: int, **data: Shape) -> Shape:
-    return fields({"code": one_of(code), "message": identity, **data})
+    return fields({"code": one_of(code), "message": identifier, **data})
 
 
-ERROR = by(
+ERROR = tagged(
     "code",
     {
         -32700: _error(-32700),
         -32600: _error(-32600),
         -32601: _error(-32601),
-        -32602: _error(-32602, data=fields({"errors": wrong_fields})),
+        -32602: _error(-32602, data=fields({"errors": invalid_fields})),
         -32000: _error(-32000, data=ERROR_DATA),
     },
 )
 
 # Notifications
 
-ENDED: dict[str, Shape] = {**RUN_IDS, "message_id": identity}
+RUN_MESSAGE_IDS: dict[str, Shape] = {**RUN_IDS, "message_id": identifier}
 RUN_ERRORS: dict[str, tuple[str | None, bool]] = {
     "unreachable": ("Unable to connect to LLM service", True),
     "timeout": ("LLM request timed out", True),
@@ -384,23 +386,23 @@ RUN_ERRORS: dict[str, tuple[str | None, bool]] = {
 }
 
 
-def _begins(content: str) -> Shape:
+def _starts_with(content: str) -> Shape:
     def check(value: Any, where: str) -> None:
         text(value, where)
-        expect(value.startswith(content), where, f"{content!r}, and perhaps a reason")
+        expect(value.startswith(content), where, f"{content!r} and an optional reason")
 
     return check
 
 
 def _run_error(code: str, content: str | None, retryable: bool) -> Shape:
-    sentence = identity if content is None else _begins(content) if code == "refused" else one_of(content)
-    required = {**ENDED, "code": text, "content": sentence, "retryable": one_of(retryable)}
+    sentence = identifier if content is None else _starts_with(content) if code == "refused" else one_of(content)
+    required = {**RUN_MESSAGE_IDS, "code": text, "content": sentence, "retryable": one_of(retryable)}
     return fields(required, {"retry_after": seconds})
 
 
 _done = fields(
     {
-        **ENDED,
+        **RUN_MESSAGE_IDS,
         "status": one_of("complete", "cancelled"),
         "finish_reason": one_of("stop", "length", "content_filter", "cancelled"),
         "token_count": count,
@@ -413,71 +415,73 @@ _done = fields(
 
 def done(value: Any, where: str) -> None:
     _done(value, where)
-    expect(value["token_count"] == value["completion_tokens"], where, "token_count is the sum of completion tokens")
-    both = (value["status"] == "cancelled") == (value["finish_reason"] == "cancelled")
-    expect(both, where, "what is cancelled has that finish_reason, and nothing else")
+    expect(value["token_count"] == value["completion_tokens"], where, "equal token_count and completion_tokens")
+    consistent = (value["status"] == "cancelled") == (value["finish_reason"] == "cancelled")
+    expect(consistent, where, "cancelled as both status and finish_reason, or as neither")
 
 
 def question(value: Any, where: str) -> None:
     message(value, where)
-    expect(value["role"] == "user", f"{where}.role", "a question's")
+    expect(value["role"] == "user", f"{where}.role", "user")
 
 
 def delta(value: Any, where: str) -> None:
     text(value, where)
-    expect(value != "", where, "text to append")
+    expect(value != "", where, "non-empty text")
 
 
 hello = fields(
     {
         "protocol": one_of(1),
-        "server": identity,
-        "user": fields({"id": identity, "username": identity}),
+        "server": identifier,
+        "user": fields({"id": identifier, "username": identifier}),
         "limits": map_of(number),
     }
 )
 NOTIFICATIONS: dict[str, Shape] = {
     "hello": hello,
     "message_added": fields({"message": question}),
-    "run_started": fields({**ENDED, "user_message_id": identity, "model": identity, "started_at": moment}),
-    "process_step": shown_step,
-    "step_delta": fields({"run_id": identity, "id": identity, "text": delta}),
-    "steps_reset": fields({"run_id": identity, "index": count}, {"parent": identity}),
+    "run_started": fields(
+        {**RUN_MESSAGE_IDS, "user_message_id": identifier, "model": identifier, "started_at": timestamp}
+    ),
+    "process_step": streamed_step,
+    "step_delta": fields({"run_id": identifier, "id": identifier, "text": delta}),
+    "steps_reset": fields({"run_id": identifier, "index": count}, {"parent": identifier}),
     "approval_required": fields(
-        {"run_id": identity, "call_id": identity, "name": identity, "arguments": text, "expires_at": moment}
+        {"run_id": identifier, "call_id": identifier, "name": identifier, "arguments": text, "expires_at": timestamp}
     ),
     "done": done,
-    "error": by("code", {code: _run_error(code, *told) for code, told in RUN_ERRORS.items()}),
+    "error": tagged("code", {code: _run_error(code, *expected) for code, expected in RUN_ERRORS.items()}),
     "conversation_changed": fields({"conversation": conversation}),
-    "conversation_deleted": fields({"conversation_id": identity}),
+    "conversation_deleted": fields({"conversation_id": identifier}),
 }
 
-# One connection
+# Connections
 
 
 @dataclass
 class Flow:
-    """Bytes taken since `flow.start`; the client may count its answer (`start`) among them, or not."""
+    """Counts bytes since `flow.start`. The client may count the response to it, of `start_size` bytes, or not."""
 
     window: int
-    start: int
-    taken: int = 0
+    start_size: int
+    received: int = 0
     acknowledged: int = 0
 
-    def acknowledge(self, taken: Any) -> None:
-        if isinstance(taken, int):
-            self.acknowledged = max(self.acknowledged, min(taken, self.taken))
+    def acknowledge(self, count: Any) -> None:
+        if isinstance(count, int):
+            self.acknowledged = max(self.acknowledged, min(count, self.received))
 
-    def take(self, size: int) -> None:
-        under_way = self.taken - self.acknowledged
-        fits = under_way + size <= self.window or under_way <= self.start
-        expect(fits, "flow", f"at most {self.window} bytes under way, not {under_way} and {size} more")
-        self.taken += size
+    def receive(self, size: int) -> None:
+        unacknowledged = self.received - self.acknowledged
+        fits = unacknowledged + size <= self.window or unacknowledged <= self.start_size
+        expect(fits, "flow", f"at most {self.window} unacknowledged bytes, not {unacknowledged} and {size} more")
+        self.received += size
 
 
 @dataclass
-class RunSoFar:
-    """What a connection was told of one run, and whether it makes sense."""
+class RunState:
+    """Checks the order of the notifications about one run on a connection."""
 
     conversation_id: str
     message_id: str
@@ -485,10 +489,10 @@ class RunSoFar:
     was_reset: bool = False
     ended: bool = False
 
-    def take(self, method: str, params: dict[str, Any]) -> None:
-        expect(not self.ended, method, f"nothing follows the end of run {params['run_id']}")
+    def receive(self, method: str, params: dict[str, Any]) -> None:
+        expect(not self.ended, method, f"nothing after the end of run {params['run_id']}")
         if "message_id" in params:
-            expect(params["message_id"] == self.message_id, method, "the message is the run's")
+            expect(params["message_id"] == self.message_id, method, "the message of the run")
         match method:
             case "process_step":
                 known = self.steps.get(params["id"])
@@ -502,33 +506,33 @@ class RunSoFar:
 
     def _add(self, step: dict[str, Any]) -> None:
         where = f"process_step {step['id']}"
-        expect(TEXT_OF[step["type"]] in step, where, "the first one for a step says what the step says")
+        expect(TEXT_FIELD[step["type"]] in step, where, "the text in the first one for a step")
         before = max((s["index"] for s in self.steps.values()), default=-1)
         follows = step["index"] > before if self.was_reset else step["index"] == before + 1
-        expect(follows, where, f"in order of first appearance, so not after {before}")
+        expect(follows, where, f"the index that follows {before}")
         calls = {s["id_ref"] for s in self.steps.values() if s["type"] == "tool_call"}
         if step["type"] == "tool_call":
-            expect(step["id_ref"] not in calls, where, "a call's id is unique within the run")
+            expect(step["id_ref"] not in calls, where, "a call id that is unique in the run")
         if step["type"] == "tool_result":
-            expect(step["id_ref"] in calls, where, "a result is of a call that was shown")
+            expect(step["id_ref"] in calls, where, "a result of a known call")
         self.steps[step["id"]] = dict(step)
 
     def _change(self, known: dict[str, Any], step: dict[str, Any]) -> None:
         where = f"process_step {step['id']}"
         for name in ("type", "index", "id_ref", "name"):
-            expect(known.get(name) == step.get(name), where, f"{name} stays as it was")
-        told = TEXT_OF[step["type"]]
-        expect(step.get(told, known[told]).startswith(known[told]), where, f"{told} only ever grows")
+            expect(known.get(name) == step.get(name), where, f"an unchanged {name}")
+        name = TEXT_FIELD[step["type"]]
+        expect(step.get(name, known[name]).startswith(known[name]), where, f"{name} that only grows")
         if step["type"] == "tool_call":
-            back = STATUSES.index(step["status"]) < STATUSES.index(known["status"])
-            expect(not back, where, f"no way back from {known['status']} to {step['status']}")
+            forward = STATUSES.index(step["status"]) >= STATUSES.index(known["status"])
+            expect(forward, where, f"no change from {known['status']} back to {step['status']}")
         known |= step
 
     def _grow(self, params: dict[str, Any]) -> None:
         step = self.steps.get(params["id"])
-        expect(step is not None, "step_delta", f"{params['id']} was not shown yet")
+        expect(step is not None, "step_delta", f"a known step, not {params['id']}")
         if step is not None:
-            step[TEXT_OF[step["type"]]] += params["text"]
+            step[TEXT_FIELD[step["type"]]] += params["text"]
 
     def _reset(self, params: dict[str, Any]) -> None:
         self.was_reset = True
@@ -540,14 +544,14 @@ class RunSoFar:
     def _end(self) -> None:
         self.ended = True
         for step in self.steps.values():
-            open_call = step["type"] == "tool_call" and step["status"] != "finished"
-            open_thought = step["type"] == "thinking" and step["duration"] is None
-            expect(not open_call and not open_thought, "the end of a run", f"{step['id']} is still under way")
+            unfinished_call = step["type"] == "tool_call" and step["status"] != "finished"
+            unfinished_thinking = step["type"] == "thinking" and step["duration"] is None
+            expect(not unfinished_call and not unfinished_thinking, "end of a run", f"a finished {step['id']}")
 
 
 @dataclass(frozen=True)
-class Expected:
-    """An answer to come."""
+class ExpectedResponse:
+    """The response that the next request in order must get."""
 
     id: Any
     method: str | None
@@ -555,24 +559,24 @@ class Expected:
 
 
 class Contract:
-    """What has passed on one connection."""
+    """Checks the frames of one connection."""
 
     def __init__(self) -> None:
-        self._expected: deque[Expected] = deque()
-        self._greeted = False
-        self._followed: set[str] = set()
-        self._runs: dict[str, RunSoFar] = {}
+        self._expected: deque[ExpectedResponse] = deque()
+        self._hello_received = False
+        self._subscribed: set[str] = set()
+        self._runs: dict[str, RunState] = {}
         self._flow: Flow | None = None
 
     @property
-    def taken(self) -> int:
-        """Bytes of frames since `flow.start`, its answer included."""
-        return self._flow.taken if self._flow else 0
+    def bytes_received(self) -> int:
+        """Bytes of frames since `flow.start`, including its response."""
+        return self._flow.received if self._flow else 0
 
     def sent(self, frame: str | bytes) -> None:
-        """Notes what the client sends, so that its answer is known."""
-        expected, wants_answer = _expected_answer(frame)
-        if wants_answer:
+        """Records a frame that the client sends, and the response it must get."""
+        expected, has_response = _expected_response(frame)
+        if has_response:
             self._expected.append(expected)
         if expected.method == "flow.start":
             self._flow = None
@@ -580,96 +584,97 @@ class Contract:
             self._flow.acknowledge(expected.params.get("bytes"))
 
     def received(self, frame: str | bytes) -> dict[str, Any]:
-        """The frame, decoded. Raises Violation."""
+        """Returns the decoded frame. Raises Violation."""
         expect(isinstance(frame, str), "frame", "text")
         size = len(frame.encode()) if isinstance(frame, str) else len(frame)
         expect(size <= MAX_FRAME_BYTES, "frame", f"at most 1 MB, not {size}: {frame[:200]!r}")
         decoded = _decode(str(frame))
         if "method" in decoded:
-            self._take_notification(decoded)
+            self._receive_notification(decoded)
         else:
-            self._take_answer(decoded, size)
+            self._receive_response(decoded, size)
         if self._flow is not None:
-            self._flow.take(size)
+            self._flow.receive(size)
         escaped = ESCAPED.search(str(frame))
-        expect(escaped is None, "frame", f"in unescaped UTF-8, without {escaped and escaped[0]}")
+        expect(escaped is None, "frame", f"unescaped UTF-8, without {escaped and escaped[0]}")
         return decoded
 
-    def _take_answer(self, frame: dict[str, Any], size: int) -> None:
-        expect(bool(self._expected), "answer", f"answers no request: {frame!r:.200}")
+    def _receive_response(self, frame: dict[str, Any], size: int) -> None:
+        expect(bool(self._expected), "response", f"no response without a request: {frame!r:.200}")
         expected = self._expected.popleft()
         same = json.dumps(frame.get("id")) == json.dumps(expected.id)
-        expect(same, "answer", f"in order, with the id {expected.id!r}, not {frame.get('id')!r}")
+        expect(same, "response", f"the next id {expected.id!r}, not {frame.get('id')!r}")
         if "error" in frame:
-            fields({"jsonrpc": one_of("2.0"), "id": anything, "error": ERROR})(frame, "answer")
+            fields({"jsonrpc": one_of("2.0"), "id": anything, "error": ERROR})(frame, "response")
             return
         shape = RESULTS.get(expected.method or "")
-        expect(shape is not None, "answer", f"no result for {expected.method!r:.100}")
+        expect(shape is not None, "response", f"no result for {expected.method!r:.100}")
         if shape is not None:
             fields({"jsonrpc": one_of("2.0"), "id": anything, "result": shape})(frame, expected.method or "")
         if expected.method == "flow.start":
             self._flow = Flow(expected.params["window"], size)
-        self._take_result(expected, frame["result"])
+        self._receive_result(expected, frame["result"])
 
-    def _take_result(self, expected: Expected, result: dict[str, Any]) -> None:
+    def _receive_result(self, expected: ExpectedResponse, result: dict[str, Any]) -> None:
         match expected.method:
             case "message.send" | "message.edit" | "message.regenerate":
-                self._followed.add(result["conversation_id"])
+                self._subscribed.add(result["conversation_id"])
             case "conversation.subscribe":
-                self._followed.add(result["conversation"]["id"])
+                self._subscribed.add(result["conversation"]["id"])
             case "conversation.unsubscribe":
-                gone = expected.params["conversation_id"]
-                self._followed.discard(gone)
-                self._runs = {key: told for key, told in self._runs.items() if told.conversation_id != gone}
+                conversation_id = expected.params["conversation_id"]
+                self._subscribed.discard(conversation_id)
+                self._runs = {key: run for key, run in self._runs.items() if run.conversation_id != conversation_id}
 
-    def _take_notification(self, frame: dict[str, Any]) -> None:
+    def _receive_notification(self, frame: dict[str, Any]) -> None:
         method = frame["method"]
-        expect(method in NOTIFICATIONS, "notification", f"a known one, not {method!r:.100}")
+        expect(method in NOTIFICATIONS, "notification", f"a known method, not {method!r:.100}")
         fields({"jsonrpc": one_of("2.0"), "method": text, "params": NOTIFICATIONS[method]})(frame, method)
-        expect((method == "hello") != self._greeted, method, "hello comes first, and once")
-        self._greeted = True
+        expect((method == "hello") != self._hello_received, method, "hello first and only once")
+        self._hello_received = True
         params = frame["params"]
         if method == "message_added":
-            self._expect_followed(method, params["message"]["conversation_id"])
+            self._expect_subscription(method, params["message"]["conversation_id"])
         elif "run_id" in params:
-            self._take_news(method, params)
+            self._receive_run_notification(method, params)
 
-    def _take_news(self, method: str, params: dict[str, Any]) -> None:
+    def _receive_run_notification(self, method: str, params: dict[str, Any]) -> None:
         run_id = params["run_id"]
         if method == "run_started":
-            expect(run_id not in self._runs, method, f"run {run_id} was told already")
-            self._runs[run_id] = RunSoFar(params["conversation_id"], params["message_id"])
-        expect(run_id in self._runs, method, f"run {run_id} was not told to have started")
-        told = self._runs[run_id]
-        self._expect_followed(method, told.conversation_id)
-        expect(params.get("conversation_id", told.conversation_id) == told.conversation_id, method, "the run's own")
-        told.take(method, params)
+            expect(run_id not in self._runs, method, f"only one run_started for run {run_id}")
+            self._runs[run_id] = RunState(params["conversation_id"], params["message_id"])
+        expect(run_id in self._runs, method, f"run_started first for run {run_id}")
+        run = self._runs[run_id]
+        self._expect_subscription(method, run.conversation_id)
+        same = params.get("conversation_id", run.conversation_id) == run.conversation_id
+        expect(same, method, "the conversation of the run")
+        run.receive(method, params)
 
-    def _expect_followed(self, method: str, conversation_id: str) -> None:
-        expect(conversation_id in self._followed, method, f"nobody subscribed to {conversation_id}, or not yet")
+    def _expect_subscription(self, method: str, conversation_id: str) -> None:
+        expect(conversation_id in self._subscribed, method, f"a subscription to {conversation_id}")
 
 
 def _decode(frame: str) -> dict[str, Any]:
     try:
-        decoded = json.loads(frame, parse_constant=_refuse, object_pairs_hook=_without_repetition)
+        decoded = json.loads(frame, parse_constant=_refuse, object_pairs_hook=_unique_keys)
     except ValueError as error:
-        raise Violation(f"frame: JSON, not {frame[:200]!r}: {error}") from error
+        raise Violation(f"frame: expected JSON, not {frame[:200]!r}: {error}") from error
     expect(isinstance(decoded, dict), "frame", "a JSON object")
     assert isinstance(decoded, dict)
     return decoded
 
 
-def _expected_answer(frame: str | bytes) -> tuple[Expected, bool]:
-    """What JSON-RPC 2.0 says must come back: nothing for a request without an id; null for an id that is not known."""
+def _expected_response(frame: str | bytes) -> tuple[ExpectedResponse, bool]:
+    """Returns the response that JSON-RPC 2.0 requires, and whether there is one: a request without an id has none."""
     try:
         request = json.loads(frame, parse_constant=_refuse) if isinstance(frame, str) else None
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict):
-        return Expected(None, None, {}), True
+        return ExpectedResponse(None, None, {}), True
     method, params = request.get("method"), request.get("params")
     is_request = request.get("jsonrpc") == "2.0" and isinstance(method, str)
-    expected = Expected(
+    expected = ExpectedResponse(
         _readable_id(request.get("id")),
         method if isinstance(method, str) else None,
         params if isinstance(params, dict) else {},
@@ -687,8 +692,8 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name that comes twice")
+        raise ValueError("repeated name")
     return found

@@ -1,4 +1,4 @@
-"""A connection ends with a code that says why: no longer admitted, too much unread, too much sent, a restart."""
+"""The server closes connections with codes for revoked access, too much unread data, and a restart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from accounts.models import ApiToken, User
 from conversations.websocket.connection import subscriber
 from tests.client import Client, connected
 from tests.modelserver import Gate, answer, hang, text
-from tests.protocol.talk import halting, refused, talk
+from tests.protocol.talk import expect_error, gated_answer, talk
 from tests.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,12 +27,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse battery"
 
 
-async def ended(*clients: Client) -> None:
+async def assert_revoked(*clients: Client) -> None:
+    """Waits until the connections are closed, with the code for revoked access."""
     assert [await client.closed() for client in clients] == [4401] * len(clients)
 
 
 class Page:
-    """A browser that is signed in, as far as HTTP goes."""
+    """The HTTP requests of a signed-in browser."""
 
     def __init__(self, site: Site, browser: aiohttp.ClientSession) -> None:
         self._site, self._browser = site, browser
@@ -62,7 +63,7 @@ class Page:
 
 @asynccontextmanager
 async def page_of(site: Site, username: str) -> AsyncIterator[Page]:
-    """Signed in over HTTP. The person is made, and gets the password, if need be."""
+    """Signs in over HTTP. Creates the user and sets the password if needed."""
     user = await site.user(username)
     if not user.password:
         await change_password(user, PASSWORD)
@@ -83,28 +84,28 @@ async def revoke_newest_token() -> None:
     await newest.asave()
 
 
-async def test_a_token_that_is_revoked_closes_its_connections_alone() -> None:
+async def test_revoking_a_token_closes_only_its_connections() -> None:
     async with talk(answer("")) as t:
         token = await t.site.token()
         async with connected(t.site.ws_url, token) as one, connected(t.site.ws_url, token) as other:
             for client in (one, other):
                 await client.until("hello")
             await revoke_newest_token()
-            await ended(one, other)
+            await assert_revoked(one, other)
         await t.ada.call("models.list")
 
 
-async def test_a_person_who_is_blocked_or_gone_has_no_connections_left() -> None:
+async def test_deactivating_or_deleting_a_user_closes_their_connections() -> None:
     async with talk(answer("")) as t, t.site.client("bob") as bob, t.site.client("carol") as carol:
         for client in (bob, carol):
             await client.until("hello")
         await User.objects.filter(username="bob").aupdate(is_active=False)
         await (await t.site.user("carol")).adelete()
-        await ended(bob, carol)
+        await assert_revoked(bob, carol)
         await t.ada.call("models.list")
 
 
-async def test_signing_out_closes_the_connections_of_that_session_alone() -> None:
+async def test_signing_out_closes_only_the_connections_of_that_session() -> None:
     async with (
         talk(answer("")) as t,
         page_of(t.site, "ada") as page,
@@ -114,12 +115,12 @@ async def test_signing_out_closes_the_connections_of_that_session_alone() -> Non
         elsewhere.connection() as other,
     ):
         await page.sign_out()
-        await ended(tab, second_tab)
+        await assert_revoked(tab, second_tab)
         for client in (other, t.ada):
             await client.call("models.list")
 
 
-async def test_a_new_password_closes_the_connections_of_every_session_but_not_of_tokens() -> None:
+async def test_a_new_password_closes_the_connections_of_sessions_but_not_of_tokens() -> None:
     async with (
         talk(answer("")) as t,
         page_of(t.site, "ada") as page,
@@ -128,22 +129,26 @@ async def test_a_new_password_closes_the_connections_of_every_session_but_not_of
         elsewhere.connection() as other,
     ):
         await change_password(await t.site.user(), "another one entirely")
-        await ended(tab, other)
+        await assert_revoked(tab, other)
         await t.ada.call("models.list")
 
 
-async def test_a_run_goes_on_when_its_persons_connection_is_closed() -> None:
-    async with talk(answer("Hello")) as t:
+async def test_a_run_continues_when_the_server_closes_its_connection() -> None:
+    gate = Gate()
+    async with talk(gated_answer(gate)) as t:
         token = await t.site.token()
         async with connected(t.site.ws_url, token) as client:
             sent = await client.call("message.send", text="Hi")
             await revoke_newest_token()
             assert await client.closed() == 4401
+        gate.open()
         await t.ada.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])
         assert (await t.ada.ended(sent["run_id"]))["params"]["status"] == "complete"
 
 
-async def test_a_client_that_asks_for_much_and_takes_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_acknowledges_nothing_is_closed_when_too_much_is_queued(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(subscriber, "MAX_UNREAD", 500_000)
     async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client() as tab:
         sent = await t.ask("x" * 100_000)
@@ -155,17 +160,17 @@ async def test_a_client_that_asks_for_much_and_takes_nothing_is_closed(monkeypat
         await t.ada.call("models.list")
 
 
-def narrow_socket(site: Site) -> socket.socket:
-    """Takes little that nobody reads: left alone, the system may keep tens of megabytes for it."""
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+def socket_with_small_buffer(site: Site) -> socket.socket:
+    """Returns a connected socket with a small receive buffer; by default the system may buffer tens of megabytes."""
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     host, port = site.host.split(":")
-    narrow.connect((host, int(port)))
-    narrow.setblocking(False)
-    return narrow
+    small.connect((host, int(port)))
+    small.setblocking(False)
+    return small
 
 
-async def test_one_who_does_not_read_at_all_is_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscriber, "MAX_UNREAD", 500_000)
     async with talk(answer("Yes"), LIMIT_FRAMES_PER_SECOND=1000) as t:
         sent = await t.ask("x" * 190_000)
@@ -173,36 +178,36 @@ async def test_one_who_does_not_read_at_all_is_closed_too(monkeypatch: pytest.Mo
         headers = {"Authorization": f"Bearer {await t.site.token()}"}
         ada = await t.site.user()
         options: dict[str, Any] = {"additional_headers": headers, "compression": None, "max_size": None, "proxy": None}
-        async with websockets.connect(t.site.ws_url, sock=narrow_socket(t.site), **options) as deaf:
+        async with websockets.connect(t.site.ws_url, sock=socket_with_small_buffer(t.site), **options) as idle:
             async with asyncio.timeout(60):
                 for _ in range(200):
-                    await deaf.send(request % sent["conversation_id"])
+                    await idle.send(request % sent["conversation_id"])
                 while t.site.runner.subscribers.connections(ada.pk) > 1:
                     await asyncio.sleep(0.01)
             with suppress(websockets.ConnectionClosed):
                 while True:
-                    await deaf.recv()
-            assert deaf.close_code in (4408, 1006)
+                    await idle.recv()
+            assert idle.close_code in (4408, 1006)
         await t.ada.call("models.list")
 
 
-async def test_a_restart_says_so_and_takes_no_new_question() -> None:
+async def test_stopping_the_server_closes_connections_with_4012() -> None:
     async with talk([text("Once "), hang()]) as t, t.site.client() as tab:
         sent = await t.ada.call("message.send", text="Tell me")
         await t.ada.until("process_step")
         await tab.until("hello")
         await t.site.runner.stop()
         assert (await t.ada.closed(), await tab.closed()) == (4012, 4012)
-        assert t.ada.of("done", run_id=sent["run_id"]) == t.ada.of("error") == []
+        assert t.ada.received("done", run_id=sent["run_id"]) == t.ada.received("error") == []
 
 
-async def test_while_it_stops_a_question_is_refused_as_unavailable() -> None:
+async def test_a_question_is_refused_as_unavailable_while_the_server_stops() -> None:
     gate = Gate()
-    async with talk(halting(gate), SHUTDOWN_GRACE=30) as t:
+    async with talk(gated_answer(gate), SHUTDOWN_GRACE=30) as t:
         await t.ada.call("message.send", text="Tell me")
         stopping = asyncio.create_task(t.site.runner.stop())
         await asyncio.sleep(0)
-        error = await refused(t.ada, "message.send", text="And?")
+        error = await expect_error(t.ada, "message.send", text="And?")
         assert (error.code, error.data) == (-32000, {"code": "unavailable"})
         gate.open()
         await stopping

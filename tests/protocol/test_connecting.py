@@ -1,4 +1,4 @@
-"""Who may connect, and how the others are told that they may not."""
+"""Authentication of connections, the limit of connections, and how others are rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FOREIGN = ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example", "evil.example"]
+FOREIGN_ORIGINS = ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example", "evil.example"]
 
 
 async def session_cookie(site: Site, username: str = "ada") -> str:
@@ -41,7 +41,7 @@ async def close_code(url: str, token: str | None = None, **options: Any) -> int:
         return code
 
 
-async def test_a_program_says_who_it_is_by_a_token() -> None:
+async def test_a_program_authenticates_with_a_token() -> None:
     async with talk(answer("")) as t:
         ada = await t.site.user()
         hello = await hello_to(t.site.ws_url, await t.site.token())
@@ -59,7 +59,7 @@ async def test_a_program_says_who_it_is_by_a_token() -> None:
         assert hello["limits"]["title_characters"] == 200
 
 
-async def test_a_browser_on_another_page_offers_its_token_as_a_subprotocol_that_is_never_echoed() -> None:
+async def test_a_token_in_a_subprotocol_authenticates_and_is_not_echoed() -> None:
     async with talk(answer("")) as t:
         token = await t.site.token()
         offered: Any = ["chatsite.v1", f"bearer.{token}"]
@@ -70,13 +70,13 @@ async def test_a_browser_on_another_page_offers_its_token_as_a_subprotocol_that_
             assert token not in str(client.connection.response.headers)
 
 
-async def test_no_subprotocol_is_needed() -> None:
+async def test_a_subprotocol_is_optional() -> None:
     async with talk(answer("")) as t:
         await t.ada.until("hello")
         assert t.ada.connection.subprotocol is None
 
 
-async def test_a_page_of_this_site_is_known_by_its_session() -> None:
+async def test_a_page_on_this_site_authenticates_with_its_session() -> None:
     async with talk(answer("")) as t:
         cookie = await session_cookie(t.site)
         headers = {"Cookie": f'theme=dark; odd={{"a": [1]}}; bad name=x; {cookie}'}
@@ -84,26 +84,26 @@ async def test_a_page_of_this_site_is_known_by_its_session() -> None:
         assert hello["user"]["username"] == "ada"
 
 
-async def test_a_session_does_not_count_for_a_page_of_another_site() -> None:
+async def test_a_session_is_rejected_on_a_page_of_another_site() -> None:
     async with talk(answer("")) as t:
         cookie = {"Cookie": await session_cookie(t.site)}
-        for headers in (cookie, *(cookie | {"Origin": origin} for origin in FOREIGN)):
-            with pytest.raises(websockets.InvalidStatus) as refused:
+        for headers in (cookie, *(cookie | {"Origin": origin} for origin in FOREIGN_ORIGINS)):
+            with pytest.raises(websockets.InvalidStatus) as rejected:
                 await hello_to(t.site.ws_url, additional_headers=headers)
-            assert refused.value.response.status_code == 403, headers
+            assert rejected.value.response.status_code == 403, headers
 
 
-async def test_nobody_is_told_so() -> None:
+async def test_unauthenticated_connections_are_closed_with_4401() -> None:
     async with talk(answer("")) as t:
-        ended = {"Cookie": f"{settings.SESSION_COOKIE_NAME}=abcdefghijklmnopqrstuvwxyz012345"}
+        expired = {"Cookie": f"{settings.SESSION_COOKIE_NAME}=abcdefghijklmnopqrstuvwxyz012345"}
         offered: Any = ["chatsite.v1", "bearer.wrong"]
         assert await close_code(t.site.ws_url) == 4401
         assert await close_code(t.site.ws_url, "wrong") == 4401
         assert await close_code(t.site.ws_url, subprotocols=offered) == 4401
-        assert await close_code(t.site.ws_url, additional_headers=ended, origin=f"http://{t.site.host}") == 4401
+        assert await close_code(t.site.ws_url, additional_headers=expired, origin=f"http://{t.site.host}") == 4401
 
 
-async def test_a_token_that_is_revoked_or_whose_owner_is_gone_is_nobodys() -> None:
+async def test_revoked_tokens_and_tokens_of_inactive_users_are_rejected() -> None:
     async with talk(answer("")) as t:
         bob, token = await t.site.user("bob"), await t.site.token("bob")
         bob.is_active = False
@@ -114,31 +114,31 @@ async def test_a_token_that_is_revoked_or_whose_owner_is_gone_is_nobodys() -> No
         assert await close_code(t.site.ws_url, revoked) == 4401
 
 
-async def test_a_person_has_so_many_connections_and_no_more() -> None:
+async def test_a_user_cannot_exceed_the_connection_limit() -> None:
     async with talk(answer(""), LIMIT_CONNECTIONS_PER_USER=2) as t:
         token = await t.site.token()
         async with connected(t.site.ws_url, token) as second:
             await second.until("hello")
             assert await close_code(t.site.ws_url, token) == 4429
             assert (await hello_to(t.site.ws_url, await t.site.token("bob")))["user"]["username"] == "bob"
-        await only_connection_left(t)
+        await wait_for_other_connections_to_close(t)
         assert (await hello_to(t.site.ws_url, token))["user"]["username"] == "ada"
 
 
-async def only_connection_left(t: Talk) -> None:
-    """The server learns a moment later than the client that a connection was closed."""
+async def wait_for_other_connections_to_close(t: Talk) -> None:
+    """Waits until the server has noticed that all connections of ada but one are closed."""
     ada = await t.site.user()
     async with asyncio.timeout(30):
         while t.site.runner.subscribers.connections(ada.pk) > 1:
             await asyncio.sleep(0)
 
 
-async def test_the_use_of_a_token_is_noted() -> None:
+async def test_connecting_records_when_a_token_was_last_used() -> None:
     async with talk(answer("")) as t:
-        began = timezone.now()
+        start = timezone.now()
         async with t.site.client("bob") as bob:
             await bob.until("hello")
-            noted = ApiToken.objects.filter(user__username="bob", last_used_at__gte=began)
+            recorded = ApiToken.objects.filter(user__username="bob", last_used_at__gte=start)
             async with asyncio.timeout(30):
-                while not await noted.aexists():
+                while not await recorded.aexists():
                     await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""conversation.delete ends what is live, takes the conversation away, and keeps what it has cost."""
+"""`conversation.delete` cancels a live run, deletes the conversation, and keeps its token usage."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 
 from conversations.models import Conversation, Message, Run, Step, TokenUsage
 from tests.modelserver import Gate, answer, calls, hang, settled, text, tool_call
-from tests.protocol.talk import halting, refused, talk, told_of
+from tests.protocol.talk import expect_error, gated_answer, run_notifications, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_it_is_gone_and_every_connection_is_told() -> None:
+async def test_a_deleted_conversation_is_gone_and_every_connection_is_notified() -> None:
     async with talk(answer("Hello")) as t, t.site.client() as follower, t.site.client() as tab:
         sent = await t.ask("Hi")
         where = {"conversation_id": sent["conversation_id"]}
@@ -19,13 +19,13 @@ async def test_it_is_gone_and_every_connection_is_told() -> None:
         assert await t.ada.call("conversation.delete", **where) == {}
         for client in (t.ada, follower, tab):
             assert await client.until("conversation_deleted") == where
-            assert client.of("done", run_id=sent["run_id"]) == ([] if client is not t.ada else t.ada.of("done"))
+            assert len(client.received("done")) == (1 if client is t.ada else 0)
         for method in ("conversation.get", "conversation.delete", "conversation.subscribe", "conversation.update"):
-            assert (await refused(t.ada, method, **where)).data == {"code": "not_found"}
-        assert (await refused(t.ada, "message.send", text="x", **where)).data == {"code": "not_found"}
-        assert (await refused(t.ada, "run.cancel", run_id=sent["run_id"])).data == {"code": "not_found"}
+            assert (await expect_error(t.ada, method, **where)).data == {"code": "not_found"}
+        assert (await expect_error(t.ada, "message.send", text="x", **where)).data == {"code": "not_found"}
+        assert (await expect_error(t.ada, "run.cancel", run_id=sent["run_id"])).data == {"code": "not_found"}
         assert (await t.ada.call("conversation.list"))["conversations"] == []
-        assert len(t.ada.of("conversation_deleted")) == 1
+        assert len(t.ada.received("conversation_deleted")) == 1
         for rows in (Conversation, Message, Run, Step):
             assert await rows._default_manager.acount() == 0
         usage = await TokenUsage.objects.aget()
@@ -33,7 +33,7 @@ async def test_it_is_gone_and_every_connection_is_told() -> None:
         assert (usage.prompt_tokens, usage.completion_tokens) == (10, 5)
 
 
-async def test_a_live_run_ends_first() -> None:
+async def test_deleting_cancels_a_live_run_first() -> None:
     asks_for_tool = calls(tool_call("calculator", {"expression": "6*7"}))
     async with (
         talk(asks_for_tool, [text("Hel"), hang()]) as t,
@@ -54,12 +54,12 @@ async def test_a_live_run_ends_first() -> None:
             end = (await client.ended(sent["run_id"]))["params"]
             assert (end["status"], end["finish_reason"]) == ("cancelled", "cancelled")
             assert [n["method"] for n in client.notifications][-2:] == ["done", "conversation_deleted"]
-            assert told_of(client, sent["run_id"]).count("done") == 1
-        kinds = [frame.get("id") or frame["method"] for frame in tab.frames]
-        assert kinds.index(number) < kinds.index("conversation_deleted")
-        assert told_of(tab, sent["run_id"]) == []
+            assert run_notifications(client, sent["run_id"]).count("done") == 1
+        order = [frame.get("id") or frame["method"] for frame in tab.frames]
+        assert order.index(number) < order.index("conversation_deleted")
+        assert run_notifications(tab, sent["run_id"]) == []
         await bob.call("models.list")
-        assert bob.of("conversation_deleted") == []
+        assert bob.received("conversation_deleted") == []
         ledger = [u async for u in TokenUsage.objects.order_by("iteration")]
         assert [(u.iteration, u.estimated) for u in ledger] == [(1, False), (2, True)]
         assert {(u.run_id, u.conversation_id) for u in ledger} == {(None, None)}
@@ -68,21 +68,21 @@ async def test_a_live_run_ends_first() -> None:
         assert await Run.objects.acount() == await Message.objects.acount() == 0
 
 
-async def test_the_result_comes_before_the_end_that_it_causes_on_the_same_connection() -> None:
+async def test_the_result_of_deleting_arrives_before_done() -> None:
     async with talk([text("Hel"), hang()]) as t:
         sent = await t.ada.call("message.send", text="Hi")
         number = await t.ada.send("conversation.delete", conversation_id=sent["conversation_id"])
         await t.ada.until("conversation_deleted")
-        kinds = [frame.get("id") or frame["method"] for frame in t.ada.frames]
-        assert kinds[-2:] == ["done", "conversation_deleted"]
-        assert kinds.index(number) < kinds.index("done")
+        order = [frame.get("id") or frame["method"] for frame in t.ada.frames]
+        assert order[-2:] == ["done", "conversation_deleted"]
+        assert order.index(number) < order.index("done")
 
 
-async def test_one_that_was_just_asked_and_one_that_is_just_ending() -> None:
+async def test_a_conversation_can_be_deleted_just_after_the_start_and_just_before_the_end_of_a_run() -> None:
     gate = Gate()
-    async with talk(halting(gate), halting(gate)) as t:
-        asked = await t.ada.send("message.send", text="Hi")
-        first = (await t.ada.answer(asked))["result"]
+    async with talk(gated_answer(gate), gated_answer(gate)) as t:
+        number = await t.ada.send("message.send", text="Hi")
+        first = (await t.ada.response(number))["result"]
         await t.ada.call("conversation.delete", conversation_id=first["conversation_id"])
         await t.ada.until("conversation_deleted", conversation_id=first["conversation_id"])
         second = await t.ada.call("message.send", text="Hi")
@@ -91,15 +91,15 @@ async def test_one_that_was_just_asked_and_one_that_is_just_ending() -> None:
         await t.ada.call("conversation.delete", conversation_id=second["conversation_id"])
         await t.ada.until("conversation_deleted", conversation_id=second["conversation_id"])
         for sent in (first, second):
-            assert told_of(t.ada, sent["run_id"]).count("done") == 1
+            assert run_notifications(t.ada, sent["run_id"]).count("done") == 1
         await t.ask("Still there?")
 
 
-async def test_somebody_elses_stays() -> None:
+async def test_a_conversation_of_another_user_cannot_be_deleted() -> None:
     async with talk(answer("Hello")) as t, t.site.client("bob") as bob:
         sent = await t.ask("Hi")
-        for nowhere in (sent["conversation_id"], sent["message_id"], "nowhere"):
-            error = await refused(bob, "conversation.delete", conversation_id=nowhere)
+        for conversation_id in (sent["conversation_id"], sent["message_id"], "nowhere"):
+            error = await expect_error(bob, "conversation.delete", conversation_id=conversation_id)
             assert (error.code, error.data) == (-32000, {"code": "not_found"})
         assert len(await t.messages(sent["conversation_id"])) == 2
-        assert t.ada.of("conversation_deleted") == []
+        assert t.ada.received("conversation_deleted") == []

@@ -1,4 +1,4 @@
-"""A conversation's title is set once: from its first question, and never over a person's."""
+"""The title of a conversation is set once, from its first question, and never replaces one set by the user."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ TITLES = {
 }
 
 
-async def test_the_first_question_makes_the_title() -> None:
+async def test_the_title_is_made_from_the_first_question() -> None:
     async with talk(answer("Yes")) as t:
         for question, title in TITLES.items():
             sent = await t.ask(question)
             assert await title_of(t, sent["conversation_id"]) == title
             assert (await t.ada.ended(sent["run_id"]))["params"]["suggested_title"] == title
-            changes = [c["conversation"] for c in t.ada.of("conversation_changed")]
+            changes = [c["conversation"] for c in t.ada.received("conversation_changed")]
             assert {c["title"] for c in changes if c["id"] == sent["conversation_id"]} == {title}
 
 
-async def test_a_second_question_changes_nothing() -> None:
+async def test_a_second_question_does_not_change_the_title() -> None:
     async with talk(answer("Yes")) as t:
         first = await t.ask("First")
         for parent in ({}, {"parent_id": None}):
@@ -44,17 +44,17 @@ async def test_a_second_question_changes_nothing() -> None:
         assert await title_of(t, first["conversation_id"]) == "First"
 
 
-async def test_a_persons_title_stays() -> None:
+async def test_a_title_set_by_the_user_is_kept() -> None:
     async with talk(answer("Yes")) as t:
-        made = (await t.ada.call("conversation.create", title="Mine"))["conversation"]
-        sent = await t.ask("Question", conversation_id=made["id"])
-        assert await title_of(t, made["id"]) == "Mine"
+        created = (await t.ada.call("conversation.create", title="Mine"))["conversation"]
+        sent = await t.ask("Question", conversation_id=created["id"])
+        assert await title_of(t, created["id"]) == "Mine"
         assert (await t.ada.ended(sent["run_id"]))["params"]["suggested_title"] is None
 
 
-async def test_an_empty_title_is_kept_empty_until_a_question_comes() -> None:
+async def test_an_empty_title_stays_empty_until_the_first_question() -> None:
     async with talk(status(500), answer("Yes")) as t:
-        made = (await t.ada.call("conversation.create"))["conversation"]
-        assert made["title"] == ""
-        await t.ask("Question", conversation_id=made["id"])
-        assert await title_of(t, made["id"]) == "Question"
+        created = (await t.ada.call("conversation.create"))["conversation"]
+        assert created["title"] == ""
+        await t.ask("Question", conversation_id=created["id"])
+        assert await title_of(t, created["id"]) == "Question"

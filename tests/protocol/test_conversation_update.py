@@ -1,4 +1,4 @@
-"""conversation.update sets what is given, leaves the rest alone, and is told to every connection of the owner."""
+"""`conversation.update` sets the given fields only and notifies every connection of the owner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from conversations.models import Conversation
 from tests.modelserver import Gate, answer
-from tests.protocol.talk import Talk, halting, refused, talk, wrong_fields
+from tests.protocol.talk import Talk, expect_error, gated_answer, invalid_fields, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,9 +24,9 @@ CHANGES: dict[str, list[Any]] = {
     "pinned": [True, False],
     "archived": [True, False],
 }
-NOT_NULL = ["title", "system_prompt", "thinking_enabled", "pinned", "archived"]
-WRONG: list[tuple[dict[str, Any], set[str]]] = [
-    *(({name: None}, {name}) for name in NOT_NULL),
+NOT_NULLABLE = ["title", "system_prompt", "thinking_enabled", "pinned", "archived"]
+INVALID: list[tuple[dict[str, Any], set[str]]] = [
+    *(({name: None}, {name}) for name in NOT_NULLABLE),
     ({"model": "no-such-model"}, {"model"}),
     ({"tools": ["calculator", "no_such_tool"]}, {"tools"}),
     ({"model": "no-such-model", "tools": ["no_such_tool"]}, {"model", "tools"}),
@@ -41,15 +41,15 @@ WRONG: list[tuple[dict[str, Any], set[str]]] = [
 ]
 
 
-async def made(t: Talk, **fields: Any) -> dict[str, Any]:
+async def create_conversation(t: Talk, **fields: Any) -> dict[str, Any]:
     conversation: dict[str, Any] = (await t.ada.call("conversation.create", **fields))["conversation"]
     return conversation
 
 
-async def test_each_field_is_set_alone_and_every_connection_is_told() -> None:
+async def test_each_field_is_set_alone_and_every_connection_is_notified() -> None:
     models = ("test-model", OTHER)
     async with talk(answer(""), LLM_MODELS=models, LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client() as tab:
-        known = await made(t)
+        known = await create_conversation(t)
         project = (await t.ada.call("project.create", name="Bees"))["project"]["id"]
         for name, values in (CHANGES | {"project_id": [project, None]}).items():
             for value in values:
@@ -61,39 +61,39 @@ async def test_each_field_is_set_alone_and_every_connection_is_told() -> None:
         assert (await t.ada.call("conversation.get", conversation_id=known["id"]))["conversation"] == known
 
 
-async def test_many_fields_at_once_and_none_at_all() -> None:
+async def test_an_update_can_set_several_fields_or_none() -> None:
     async with talk(answer("")) as t:
-        known = await made(t, title="Bees", temperature=1)
+        known = await create_conversation(t, title="Bees", temperature=1)
         fields = {"title": "Wasps", "temperature": None, "pinned": True, "tools": ["calculator"]}
         changed = await t.ada.call("conversation.update", conversation_id=known["id"], **fields)
         assert changed["conversation"] == known | fields
         assert await t.ada.call("conversation.update", conversation_id=known["id"]) == changed
 
 
-async def test_what_is_wrong_is_named_and_changes_nothing() -> None:
+async def test_an_invalid_update_names_the_fields_and_changes_nothing() -> None:
     async with talk(answer(""), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client("bob") as bob:
-        known = await made(t, title="Bees")
-        for fields, wrong in WRONG:
-            assert await wrong_fields(t.ada, "conversation.update", conversation_id=known["id"], **fields) == wrong
-        assert await wrong_fields(t.ada, "conversation.update", title="x") == {"conversation_id"}
+        known = await create_conversation(t, title="Bees")
+        for fields, invalid in INVALID:
+            assert await invalid_fields(t.ada, "conversation.update", conversation_id=known["id"], **fields) == invalid
+        assert await invalid_fields(t.ada, "conversation.update", title="x") == {"conversation_id"}
         theirs = (await bob.call("project.create", name="Secret"))["project"]["id"]
         for project in (theirs, "nowhere"):
             params = {"conversation_id": known["id"], "title": "x", "project_id": project}
-            assert (await refused(t.ada, "conversation.update", **params)).data == {"code": "not_found"}
-        for nowhere in ("nowhere", theirs):
-            error = await refused(t.ada, "conversation.update", conversation_id=nowhere, title="x")
+            assert (await expect_error(t.ada, "conversation.update", **params)).data == {"code": "not_found"}
+        for missing in ("nowhere", theirs):
+            error = await expect_error(t.ada, "conversation.update", conversation_id=missing, title="x")
             assert (error.code, error.data) == (-32000, {"code": "not_found"})
-        error = await refused(bob, "conversation.update", conversation_id=known["id"], title="Mine")
+        error = await expect_error(bob, "conversation.update", conversation_id=known["id"], title="Mine")
         assert error.data == {"code": "not_found"}
         got = await t.ada.call("conversation.get", conversation_id=known["id"])
         assert got["conversation"] == known
-        assert len(t.ada.of("conversation_changed")) == 1
-        assert bob.of("conversation_changed") == []
+        assert len(t.ada.received("conversation_changed")) == 1
+        assert bob.received("conversation_changed") == []
 
 
-async def test_a_conversation_is_changed_while_it_is_being_answered() -> None:
+async def test_a_conversation_can_be_updated_during_a_run() -> None:
     gate = Gate()
-    async with talk(halting(gate)) as t:
+    async with talk(gated_answer(gate)) as t:
         sent = await t.ada.call("message.send", text="What is a bee?")
         await t.ada.until("process_step", type="text")
         changes = {"title": "Bees", "temperature": 0.5, "archived": True}
@@ -107,7 +107,7 @@ async def test_a_conversation_is_changed_while_it_is_being_answered() -> None:
         assert (got["leaf_message_id"], got["run_id"]) == (sent["assistant_message_id"], None)
 
 
-async def test_what_is_set_holds_for_the_next_question() -> None:
+async def test_updated_settings_apply_to_the_next_question() -> None:
     async with talk(answer("Yes"), LLM_MODELS=("test-model", OTHER)) as t:
         sent = await t.ask("Hi")
         where = {"conversation_id": sent["conversation_id"]}
@@ -118,9 +118,9 @@ async def test_what_is_set_holds_for_the_next_question() -> None:
         assert 9 in (body.get("max_tokens"), body.get("max_completion_tokens"))
 
 
-async def test_a_change_is_no_activity() -> None:
+async def test_an_update_does_not_change_the_order_of_the_list() -> None:
     async with talk(answer("")) as t:
-        first, second = await made(t, title="First"), await made(t, title="Second")
+        first, second = await create_conversation(t, title="First"), await create_conversation(t, title="Second")
         await t.ada.call("conversation.update", conversation_id=first["id"], title="Still first")
         listed = (await t.ada.call("conversation.list"))["conversations"]
         assert [c["id"] for c in listed] == [second["id"], first["id"]]

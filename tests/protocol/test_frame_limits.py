@@ -1,4 +1,4 @@
-"""A frame or a flood that is too large ends the connection with a code of its own; what is merely wrong does not."""
+"""A frame that is too large and a flood of frames close the connection, each with its own code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def request_of(size: int, filler: str = " ") -> str:
-    bare = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "models.list"})
-    return bare + filler * ((size - len(bare)) // len(filler.encode()))
+    """Returns a request of at most this many bytes, padded with the filler."""
+    request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "models.list"})
+    return request + filler * ((size - len(request)) // len(filler.encode()))
 
 
-async def test_a_frame_of_one_megabyte_is_taken() -> None:
+async def test_a_frame_of_one_megabyte_is_accepted() -> None:
     async with talk(answer("")) as t:
         await t.ada.send_text(request_of(1_000_000))
-        assert "result" in await t.ada.answer(1)
+        assert "result" in await t.ada.response(1)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +43,11 @@ async def test_a_flood_of_frames_closes_the_connection() -> None:
         except websockets.ConnectionClosed:
             pass
         assert await t.ada.closed() == 4429
-        answered = [frame for frame in t.ada.frames if "result" in frame]
-        assert len(answered) < 50
+        results = [frame for frame in t.ada.frames if "result" in frame]
+        assert len(results) < 50
 
 
-async def test_a_flood_of_wrong_frames_closes_it_too() -> None:
+async def test_a_flood_of_malformed_frames_closes_the_connection() -> None:
     async with talk(answer(""), LIMIT_FRAMES_PER_SECOND=5) as t:
         try:
             for _ in range(100):

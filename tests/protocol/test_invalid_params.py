@@ -1,4 +1,4 @@
-"""Params that are unknown, missing, of the wrong type, too long or unstorable are refused, each by its name."""
+"""Unknown, missing, mistyped, too long and unstorable params are refused, and the error names each of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 
 from conversations.models import Conversation
 from tests.modelserver import answer
-from tests.protocol.talk import refused, talk, wrong_fields
+from tests.protocol.talk import expect_error, invalid_fields, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SOME_ID = "00000000-0000-4000-8000-000000000000"
 
-WRONG: list[tuple[str, dict[str, Any], set[str]]] = [
+INVALID: list[tuple[str, dict[str, Any], set[str]]] = [
     ("models.list", {"x": 1}, {"x"}),
     ("tools.list", {"limit": 1}, {"limit"}),
     ("conversation.get", {}, {"conversation_id"}),
@@ -71,16 +71,16 @@ WRONG: list[tuple[str, dict[str, Any], set[str]]] = [
 ]
 
 
-async def test_each_wrong_field_is_named_and_nothing_is_done() -> None:
+async def test_each_invalid_field_is_named_and_nothing_is_done() -> None:
     async with talk(answer(""), LIMIT_FRAMES_PER_SECOND=1000) as t:
-        for method, params, fields in WRONG:
-            assert await wrong_fields(t.ada, method, **params) == fields, (method, params)
+        for method, params, fields in INVALID:
+            assert await invalid_fields(t.ada, method, **params) == fields, (method, params)
         assert await Conversation.objects.acount() == 0
         assert t.model.requests == []
         assert {n["method"] for n in t.ada.notifications} == {"hello"}
 
 
-NO_TOOL_CHOICES: list[Any] = [
+INVALID_TOOL_CHOICES: list[Any] = [
     "sometimes",
     "",
     1,
@@ -93,23 +93,23 @@ NO_TOOL_CHOICES: list[Any] = [
 ]
 
 
-async def test_a_tool_choice_is_openais_or_refused() -> None:
+async def test_a_tool_choice_that_openai_does_not_define_is_refused() -> None:
     async with talk(answer("")) as t:
-        for choice in NO_TOOL_CHOICES:
-            fields = await wrong_fields(t.ada, "message.send", text="x", tool_choice=choice)
+        for choice in INVALID_TOOL_CHOICES:
+            fields = await invalid_fields(t.ada, "message.send", text="x", tool_choice=choice)
             assert all(field.startswith("tool_choice") for field in fields), choice
 
 
-async def test_names_that_the_client_made_up_are_given_back_in_a_small_frame() -> None:
+async def test_errors_about_unknown_fields_stay_small() -> None:
     async with talk(answer(""), LIMIT_FRAMES_PER_SECOND=1000) as t:
         for params in ({"é" * 400_000: 1}, {"a\0b": 1}, {"\ud800": 1}, {f"name{i}": i for i in range(5_000)}):
-            error = await refused(t.ada, "models.list", **params)
+            error = await expect_error(t.ada, "models.list", **params)
             assert error.code == -32602
             assert len(str(error)) < 5_000
         deep: Any = "x"
         for _ in range(500):
             deep = [deep]
-        assert await wrong_fields(t.ada, "conversation.create", tools=deep, more=deep) == {"tools.0", "more"}
+        assert await invalid_fields(t.ada, "conversation.create", tools=deep, more=deep) == {"tools.0", "more"}
 
 
 async def test_lengths_are_counted_in_code_points() -> None:
@@ -119,10 +119,10 @@ async def test_lengths_are_counted_in_code_points() -> None:
         assert t.model.requests[0].body["messages"][-1]["content"] == "😀" * 200_000
 
 
-async def test_null_is_no_value_where_a_value_may_be_left_out() -> None:
+async def test_null_counts_as_absent_for_optional_params() -> None:
     async with talk(answer("Yes")) as t:
-        made = await t.ada.call(
+        created = await t.ada.call(
             "conversation.create", model=None, project_id=None, temperature=None, max_tokens=None, tools=None
         )
         nothing = dict.fromkeys(["model", "tool_choice", "project_id", "request_id"])
-        await t.ask("Hi", conversation_id=made["conversation"]["id"], **nothing)
+        await t.ask("Hi", conversation_id=created["conversation"]["id"], **nothing)

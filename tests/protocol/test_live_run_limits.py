@@ -1,4 +1,4 @@
-"""A conversation has one live run, a person so many; whoever asks for more is told so, and loses nothing."""
+"""A conversation has at most one live run, and a user at most `LIMIT_RUNS_PER_USER`; other questions are refused."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 from conversations.models import Conversation, Message, Run
 from tests.client import CallError
 from tests.modelserver import Gate, answer
-from tests.protocol.talk import halting, refused, talk
+from tests.protocol.talk import expect_error, gated_answer, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_a_conversation_that_is_being_answered_takes_no_question() -> None:
+async def test_a_conversation_with_a_live_run_refuses_questions() -> None:
     gate = Gate()
-    async with talk(halting(gate), answer("Yes")) as t, t.site.client() as tab:
+    async with talk(gated_answer(gate), answer("Yes")) as t, t.site.client() as tab:
         sent = await t.ada.call("message.send", text="Hi")
         where = {"conversation_id": sent["conversation_id"]}
         for client in (t.ada, tab):
-            error = await refused(client, "message.send", text="And?", **where)
+            error = await expect_error(client, "message.send", text="And?", **where)
             assert (error.code, error.data) == (-32000, {"code": "run_active"})
         assert await Message.objects.acount() == 2
         gate.open()
@@ -34,59 +34,59 @@ async def test_a_conversation_that_is_being_answered_takes_no_question() -> None
         ]
 
 
-async def test_two_questions_at_once_make_one_run() -> None:
+async def test_two_questions_at_once_start_one_run() -> None:
     gate = Gate()
-    async with talk(halting(gate)) as t, t.site.client() as tab:
-        made = (await t.ada.call("conversation.create"))["conversation"]
-        asked = [client.call("message.send", text="Hi", conversation_id=made["id"]) for client in (t.ada, tab)]
+    async with talk(gated_answer(gate)) as t, t.site.client() as tab:
+        created = (await t.ada.call("conversation.create"))["conversation"]
+        requests = [client.call("message.send", text="Hi", conversation_id=created["id"]) for client in (t.ada, tab)]
         one, other = sorted(
-            await asyncio.gather(*asked, return_exceptions=True), key=lambda r: isinstance(r, Exception)
+            await asyncio.gather(*requests, return_exceptions=True), key=lambda r: isinstance(r, Exception)
         )
         assert isinstance(other, CallError)
         assert other.data == {"code": "run_active"}
         assert isinstance(one, dict)
         assert await Run.objects.acount() == 1
         gate.open()
-        await t.ada.call("conversation.subscribe", conversation_id=made["id"], run_id=one["run_id"])
+        await t.ada.call("conversation.subscribe", conversation_id=created["id"], run_id=one["run_id"])
         await t.ada.ended(one["run_id"])
 
 
-async def test_a_person_has_so_many_live_runs() -> None:
+async def test_a_user_cannot_exceed_the_limit_of_live_runs() -> None:
     gate = Gate()
-    async with talk(halting(gate), answer("Yes"), LIMIT_RUNS_PER_USER=1) as t, t.site.client("bob") as bob:
+    async with talk(gated_answer(gate), answer("Yes"), LIMIT_RUNS_PER_USER=1) as t, t.site.client("bob") as bob:
         sent = await t.ada.call("message.send", text="Hi")
-        error = await refused(t.ada, "message.send", text="And this?")
+        error = await expect_error(t.ada, "message.send", text="And this?")
         assert (error.code, error.data["code"]) == (-32000, "rate_limited")
         assert error.data["retry_after"] > 0
         assert await Conversation.objects.acount() == 1
-        his = await bob.call("message.send", text="Hi")
-        assert (await bob.ended(his["run_id"]))["params"]["status"] == "complete"
+        other = await bob.call("message.send", text="Hi")
+        assert (await bob.ended(other["run_id"]))["params"]["status"] == "complete"
         gate.open()
         await t.ada.ended(sent["run_id"])
         await t.ask("And this?")
 
 
-async def test_two_runs_in_a_row_keep_their_order() -> None:
+async def test_notifications_of_consecutive_runs_are_in_order() -> None:
     async with talk(answer("One two three"), answer("Four five six")) as t, t.site.client() as tab:
-        made = (await t.ada.call("conversation.create"))["conversation"]
-        await tab.call("conversation.subscribe", conversation_id=made["id"])
-        runs = [(await t.ask(text, conversation_id=made["id"]))["run_id"] for text in ("First?", "Second?")]
+        created = (await t.ada.call("conversation.create"))["conversation"]
+        await tab.call("conversation.subscribe", conversation_id=created["id"])
+        runs = [(await t.ask(text, conversation_id=created["id"]))["run_id"] for text in ("First?", "Second?")]
         await tab.ended(runs[1])
         for client in (t.ada, tab):
-            told = [n["params"]["run_id"] for n in client.notifications if "run_id" in n["params"]]
-            assert told == sorted(told, key=runs.index)
-            questions = [m["message"]["content"]["text"] for m in client.of("message_added")]
+            run_ids = [n["params"]["run_id"] for n in client.notifications if "run_id" in n["params"]]
+            assert run_ids == sorted(run_ids, key=runs.index)
+            questions = [m["message"]["content"]["text"] for m in client.received("message_added")]
             assert questions == ["First?", "Second?"]
         order = [n["method"] for n in tab.notifications if n["method"] in ("message_added", "run_started", "done")]
         assert order == ["message_added", "run_started", "done"] * 2
 
 
-async def test_a_new_question_is_taken_the_moment_the_end_is_told() -> None:
+async def test_a_question_sent_right_after_done_is_accepted() -> None:
     async with talk(answer("Yes"), LIMIT_RUNS_PER_USER=1) as t:
-        made = (await t.ada.call("conversation.create"))["conversation"]
+        created = (await t.ada.call("conversation.create"))["conversation"]
         for number in range(5):
-            await t.ask(f"Question {number}", conversation_id=made["id"])
-            got = await t.ada.call("conversation.get", conversation_id=made["id"])
+            await t.ask(f"Question {number}", conversation_id=created["id"])
+            got = await t.ada.call("conversation.get", conversation_id=created["id"])
             assert (got["run"], got["conversation"]["run_id"]) == (None, None)
             assert got["messages"][-1]["status"] == "complete"
             assert len(got["messages"]) == 2 * number + 2

@@ -1,4 +1,4 @@
-"""What belongs to somebody else is not found, exactly as what never was."""
+"""Objects of other users are not found, exactly like objects that do not exist."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from tests.modelserver import Gate, settled
-from tests.protocol.talk import halting, refused, talk
+from tests.protocol.talk import expect_error, gated_answer, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 
 
 def attempts(conversation: str, run: str, project: str, message: str, own: str) -> list[tuple[str, dict[str, Any]]]:
+    """Returns requests that use these ids; `own` is a conversation of the caller."""
     return [
         ("conversation.get", {"conversation_id": conversation}),
         ("conversation.subscribe", {"conversation_id": conversation}),
@@ -31,17 +32,19 @@ def attempts(conversation: str, run: str, project: str, message: str, own: str) 
     ]
 
 
-async def test_what_belongs_to_somebody_else_is_not_found_as_what_never_was() -> None:
+async def test_objects_of_other_users_are_not_found_like_objects_that_do_not_exist() -> None:
     gate = Gate()
-    async with talk(halting(gate), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client("bob") as bob:
+    async with talk(gated_answer(gate), LIMIT_FRAMES_PER_SECOND=1000) as t, t.site.client("bob") as bob:
         project = (await t.ada.call("project.create", name="Secret"))["project"]["id"]
         sent = await t.ada.call("message.send", text="Hi", project_id=project)
         await t.ada.until("process_step", type="text")
         own = (await bob.call("conversation.create"))["conversation"]["id"]
-        hers = attempts(sent["conversation_id"], sent["run_id"], project, sent["assistant_message_id"], own)
-        for absent in (NOWHERE, "no-id", "é"):
-            for (method, params), (_, nothing) in zip(hers, attempts(absent, absent, absent, absent, own), strict=True):
-                error, other = await refused(bob, method, **params), await refused(bob, method, **nothing)
+        forbidden = attempts(sent["conversation_id"], sent["run_id"], project, sent["assistant_message_id"], own)
+        for absent in (UNKNOWN_ID, "no-id", "é"):
+            unknown = attempts(absent, absent, absent, absent, own)
+            for (method, params), (_, unknown_params) in zip(forbidden, unknown, strict=True):
+                error = await expect_error(bob, method, **params)
+                other = await expect_error(bob, method, **unknown_params)
                 assert (error.code, error.data) == (-32000, {"code": "not_found"}), (method, params)
                 assert (str(error), error.data) == (str(other), other.data), (method, params)
         assert (await bob.call("conversation.list"))["conversations"][0]["id"] == own
@@ -53,4 +56,4 @@ async def test_what_belongs_to_somebody_else_is_not_found_as_what_never_was() ->
         await settled(t.model.requests[0].answered)
         assert len(t.model.requests) == 1
         assert {n["method"] for n in bob.notifications} == {"hello", "conversation_changed"}
-        assert {c["conversation"]["id"] for c in bob.of("conversation_changed")} == {own}
+        assert {c["conversation"]["id"] for c in bob.received("conversation_changed")} == {own}

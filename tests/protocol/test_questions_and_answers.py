@@ -1,4 +1,4 @@
-"""A question is stored, answered live, and found again."""
+"""A question is stored, and its answer is streamed and stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.site import running_site
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_an_answer_comes_as_steps_and_is_stored() -> None:
+async def test_an_answer_is_streamed_as_steps_and_stored() -> None:
     async with (
         model_server(answer("Hello, world", thought="Let me see", prompt=12, completion=7)) as model,
         running_site(model) as site,
@@ -35,7 +35,7 @@ async def test_an_answer_comes_as_steps_and_is_stored() -> None:
         assert (usage.prompt_tokens, usage.completion_tokens, usage.estimated) == (12, 7, False)
 
 
-async def test_tools_are_called_and_their_results_go_back_to_the_model() -> None:
+async def test_tools_are_called_and_their_results_are_sent_to_the_model() -> None:
     async with (
         model_server(calls(tool_call("calculator", {"expression": "6*7"})), answer("It is 42.")) as model,
         running_site(model) as site,

@@ -1,22 +1,19 @@
-"""A run needs nobody who watches; one who left in the middle and returns misses nothing."""
+"""A run does not need a connection, and a client that disconnects and comes back misses nothing."""
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from tests.modelserver import Gate, answer, cut, model_server, settled, text, thinking
-from tests.protocol.talk import Talk, halting, talk, told_of
+from tests.protocol.talk import delay_read, gated_answer, run_notifications, talk
 from tests.site import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_the_answer_is_made_while_nobody_is_connected() -> None:
+async def test_a_run_finishes_while_nobody_is_connected() -> None:
     gate = Gate()
-    async with model_server(halting(gate)) as model, running_site(model) as site:
+    async with model_server(gated_answer(gate)) as model, running_site(model) as site:
         async with site.client() as ada:
             sent = await ada.call("message.send", text="Hi")
             await ada.until("process_step", type="text")
@@ -32,9 +29,9 @@ async def test_the_answer_is_made_while_nobody_is_connected() -> None:
             assert [m["content"]["text"] for m in messages] == ["Hi", "Hello"]
 
 
-async def test_one_who_returns_in_the_middle_gets_all_of_it() -> None:
+async def test_a_client_that_reconnects_during_a_run_gets_every_step() -> None:
     gate = Gate()
-    async with model_server(halting(gate, thinking("Well"))) as model, running_site(model) as site:
+    async with model_server(gated_answer(gate, thinking("Well"))) as model, running_site(model) as site:
         async with site.client() as ada:
             sent = await ada.call("message.send", text="Hi")
             await ada.until("process_step", type="text")
@@ -51,7 +48,7 @@ async def test_one_who_returns_in_the_middle_gets_all_of_it() -> None:
             assert [s["content"] for s in back.steps(sent["run_id"])] == ["Well", "Hello"]
 
 
-async def test_one_who_returns_after_the_end_gets_run_steps_and_end_once() -> None:
+async def test_a_client_that_reconnects_after_the_end_gets_the_run_once() -> None:
     async with talk(answer("Hello", thought="Hm", prompt=4, completion=9)) as t, t.site.client() as back:
         sent = await t.ask("Hi")
         where = {"conversation_id": sent["conversation_id"], "run_id": sent["run_id"]}
@@ -60,23 +57,23 @@ async def test_one_who_returns_after_the_end_gets_run_steps_and_end_once() -> No
             assert got["run"] is None
         assert await back.ended(sent["run_id"]) == await t.ada.ended(sent["run_id"])
         await back.call("models.list")
-        assert told_of(back, sent["run_id"]) == ["run_started", "process_step", "process_step", "done"]
+        assert run_notifications(back, sent["run_id"]) == ["run_started", "process_step", "process_step", "done"]
         assert back.steps(sent["run_id"]) == t.ada.steps(sent["run_id"])
         assert await back.until("run_started") == await t.ada.until("run_started")
 
 
-async def test_a_run_that_failed_is_told_again_with_its_error_and_what_there_is() -> None:
+async def test_a_client_that_reconnects_after_a_failure_gets_the_partial_answer_and_the_error() -> None:
     async with talk([text("Hel"), cut()]) as t, t.site.client() as back:
         sent = await t.ask("Hi")
         await back.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])
         assert await back.ended(sent["run_id"]) == await t.ada.ended(sent["run_id"])
-        assert told_of(back, sent["run_id"]) == ["run_started", "process_step", "error"]
+        assert run_notifications(back, sent["run_id"]) == ["run_started", "process_step", "error"]
         assert back.steps(sent["run_id"])[0]["content"] == "Hel"
 
 
-async def test_an_earlier_run_is_told_also_while_another_is_live() -> None:
+async def test_an_earlier_run_is_sent_while_another_is_live() -> None:
     gate = Gate()
-    async with talk(answer("First"), halting(gate)) as t, t.site.client() as back:
+    async with talk(answer("First"), gated_answer(gate)) as t, t.site.client() as back:
         first = await t.ask("One")
         second = await t.ada.call("message.send", text="Two", conversation_id=first["conversation_id"])
         got = await back.call(
@@ -90,39 +87,28 @@ async def test_an_earlier_run_is_told_also_while_another_is_live() -> None:
         assert back.steps(second["run_id"])[0]["content"] == "Hello"
 
 
-def ends_before_a_read_is_heard(t: Talk, run_id: str, gate: Gate) -> Callable[..., Awaitable[Any]]:
-    """Reads as the server's readers do, but what was read arrives after the run's end."""
-    read = t.site.runner.readers.run
-
-    async def read_late(*args: Any, **kwargs: Any) -> Any:
-        found = await read(*args, **kwargs)
-        gate.open()
-        await t.ada.ended(run_id)
-        return found
-
-    return read_late
-
-
-async def test_one_who_returns_at_the_very_end_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_subscribes_at_the_very_end_of_a_run_misses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     gate = Gate()
-    async with talk(halting(gate)) as t, t.site.client() as back:
+    async with talk(gated_answer(gate)) as t, t.site.client() as back:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", type="text")
-        monkeypatch.setattr(t.site.runner.readers, "run", ends_before_a_read_is_heard(t, sent["run_id"], gate))
+        monkeypatch.setattr(t.site.runner.readers, "run", delay_read(t, sent["run_id"], gate))
         got = await back.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])
         assert got["run"] is None
         assert (await back.ended(sent["run_id"]))["params"]["status"] == "complete"
         assert back.steps(sent["run_id"])[0]["content"] == "Hello"
 
 
-async def test_a_page_that_is_read_at_the_very_end_of_a_run_shows_the_whole_answer(
+async def test_conversation_get_at_the_very_end_of_a_run_returns_the_whole_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gate = Gate()
-    async with talk(halting(gate)) as t, t.site.client() as back:
+    async with talk(gated_answer(gate)) as t, t.site.client() as back:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", type="text")
-        monkeypatch.setattr(t.site.runner.readers, "run", ends_before_a_read_is_heard(t, sent["run_id"], gate))
+        monkeypatch.setattr(t.site.runner.readers, "run", delay_read(t, sent["run_id"], gate))
         got = await back.call("conversation.get", conversation_id=sent["conversation_id"])
         assert (got["run"], got["conversation"]["run_id"]) == (None, None)
         assert got["messages"][-1]["status"] == "complete"

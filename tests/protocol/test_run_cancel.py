@@ -1,4 +1,4 @@
-"""A run is stopped from wherever its owner is; what there is of the answer is kept."""
+"""`run.cancel` stops a run from any connection of its owner and keeps the partial answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pytest
 
 from conversations.models import Message, Run, TokenUsage
 from tests.modelserver import Gate, answer, calls, hang, settled, text, thinking, tool_call
-from tests.protocol.talk import halting, talk, told_of
+from tests.protocol.talk import gated_answer, run_notifications, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_cancelling_from_another_connection_keeps_what_there_is() -> None:
+async def test_cancelling_from_another_connection_keeps_the_partial_answer() -> None:
     async with talk([thinking("Hm"), text("Hel"), hang()], answer("Again")) as t, t.site.client() as tab:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", type="text")
@@ -30,26 +30,26 @@ async def test_cancelling_from_another_connection_keeps_what_there_is() -> None:
         await t.ask("Once more", conversation_id=sent["conversation_id"])
 
 
-async def test_cancelling_a_run_that_has_ended_does_nothing() -> None:
+async def test_cancelling_a_finished_run_does_nothing() -> None:
     async with talk(answer("Hello")) as t:
         sent = await t.ask("Hi")
         for _ in range(2):
             assert await t.ada.call("run.cancel", run_id=sent["run_id"]) == {}
-        assert told_of(t.ada, sent["run_id"]).count("done") == 1
+        assert run_notifications(t.ada, sent["run_id"]).count("done") == 1
         assert (await t.messages(sent["conversation_id"]))[-1]["status"] == "complete"
         assert (await Run.objects.aget()).status == "complete"
 
 
-async def test_the_result_comes_before_the_end_that_it_causes_on_the_same_connection() -> None:
+async def test_the_result_of_cancelling_arrives_before_done() -> None:
     async with talk([text("Hel"), hang()]) as t:
         sent = await t.ada.call("message.send", text="Hi")
         number = await t.ada.send("run.cancel", run_id=sent["run_id"])
         await t.ada.ended(sent["run_id"])
-        kinds = [frame.get("id") or frame["method"] for frame in t.ada.frames]
-        assert kinds.index(number) < kinds.index("done")
+        order = [frame.get("id") or frame["method"] for frame in t.ada.frames]
+        assert order.index(number) < order.index("done")
 
 
-async def test_a_question_is_cancelled_before_a_word_has_come() -> None:
+async def test_a_run_can_be_cancelled_before_its_first_token() -> None:
     async with talk([hang()]) as t:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.call("run.cancel", run_id=sent["run_id"])
@@ -59,9 +59,9 @@ async def test_a_question_is_cancelled_before_a_word_has_come() -> None:
         assert (await Message.objects.aget(pk=sent["assistant_message_id"])).status == "cancelled"
 
 
-async def test_a_call_that_was_still_being_written_is_closed() -> None:
-    begun = tool_call("calculator", '{"expression": "6*', call_id="c")
-    async with talk([begun, hang()], answer("Fine")) as t:
+async def test_cancelling_finishes_a_tool_call_with_incomplete_arguments() -> None:
+    incomplete = tool_call("calculator", '{"expression": "6*', call_id="c")
+    async with talk([incomplete, hang()], answer("Fine")) as t:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", type="tool_call")
         await t.ada.call("run.cancel", run_id=sent["run_id"])
@@ -75,10 +75,10 @@ async def test_a_call_that_was_still_being_written_is_closed() -> None:
         assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
-async def test_many_cancels_at_once_end_a_run_once() -> None:
+async def test_concurrent_cancels_end_a_run_once() -> None:
     gate = Gate()
     asks_for_tool = calls(tool_call("calculator", {"expression": "1+1"}))
-    async with talk(asks_for_tool, halting(gate)) as t, t.site.client() as tab:
+    async with talk(asks_for_tool, gated_answer(gate)) as t, t.site.client() as tab:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", type="text")
         for client in (t.ada, tab, t.ada, tab):
@@ -86,5 +86,5 @@ async def test_many_cancels_at_once_end_a_run_once() -> None:
         end = await t.ada.ended(sent["run_id"])
         await t.ada.call("models.list")
         assert end["params"]["status"] == "cancelled"
-        assert told_of(t.ada, sent["run_id"]).count("done") == 1
+        assert run_notifications(t.ada, sent["run_id"]).count("done") == 1
         assert await TokenUsage.objects.acount() == 2

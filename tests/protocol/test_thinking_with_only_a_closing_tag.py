@@ -1,26 +1,26 @@
-"""Where thinking has a closing tag alone, the text so far is taken back, and is shown and kept as thinking."""
+"""When a closing tag shows that the text so far was thinking, its step is reset and sent and stored as thinking."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.modelserver import Gate, done, finish, text, usage, wait_for
-from tests.protocol.talk import talk, told_of
+from tests.protocol.talk import run_notifications, talk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_steps_reset_then_a_thinking_step_then_the_text() -> None:
-    shown = Gate()
-    reply = [text("Hm"), wait_for(shown), text("\n</think>\n\nHel"), text("lo"), finish(), usage(), done()]
+async def test_text_before_a_closing_tag_is_reset_and_sent_as_thinking() -> None:
+    gate = Gate()
+    reply = [text("Hm"), wait_for(gate), text("\n</think>\n\nHel"), text("lo"), finish(), usage(), done()]
     async with talk(reply) as t:
         sent = await t.ada.call("message.send", text="Hi")
         await t.ada.until("process_step", run_id=sent["run_id"], type="text")
-        shown.open()
+        gate.open()
         await t.ada.ended(sent["run_id"])
-        assert t.ada.of("steps_reset") == [{"run_id": sent["run_id"], "index": 0}]
-        told = [method for method in told_of(t.ada, sent["run_id"]) if method != "step_delta"]
-        assert told == ["run_started", "process_step", "steps_reset", "process_step", "process_step", "done"]
+        assert t.ada.received("steps_reset") == [{"run_id": sent["run_id"], "index": 0}]
+        methods = [method for method in run_notifications(t.ada, sent["run_id"]) if method != "step_delta"]
+        assert methods == ["run_started", "process_step", "steps_reset", "process_step", "process_step", "done"]
         answer = (await t.messages(sent["conversation_id"]))[-1]
         steps = [(step["type"], step["content"]) for step in answer["content"]["steps"]]
         assert steps == [("thinking", "Hm\n"), ("text", "Hello")]

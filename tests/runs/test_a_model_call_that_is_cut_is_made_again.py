@@ -31,7 +31,7 @@ from tests.modelserver import (
     tool_call,
     wait_for,
 )
-from tests.protocol.talk import Talk, talk, told_of
+from tests.protocol.talk import Talk, run_notifications, talk
 from tests.runs.scripted import ScriptedModel, asks, events_of, run_of, says
 from tests.runs.test_a_model_call_that_fails_or_is_cut import act, finished_calls
 
@@ -180,10 +180,10 @@ async def test_those_who_watch_are_told_what_is_void_when_the_new_words_come() -
         sent = await t.ada.call("message.send", text="How much?")
         await t.ada.until("process_step")
         await settled(t.model.arrival(2))
-        assert told_of(t.ada, sent["run_id"]).count("steps_reset") == 0
+        assert run_notifications(t.ada, sent["run_id"]).count("steps_reset") == 0
         gate.open()
         await t.ada.ended(sent["run_id"])
-        assert told_of(t.ada, sent["run_id"]).count("steps_reset") == 1
+        assert run_notifications(t.ada, sent["run_id"]).count("steps_reset") == 1
         await all_agree(t, sent, ["It is five"])
 
 

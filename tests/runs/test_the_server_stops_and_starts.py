@@ -52,8 +52,8 @@ async def test_connections_are_closed_with_4012_after_what_there_is_to_tell() ->
         await site.runner.stop()
         assert await ada.closed() == 4012
         assert [step["content"] for step in ada.steps(sent["run_id"])] in ([], ["Once "])
-        assert not ada.of("done")
-        assert not ada.of("error")
+        assert not ada.received("done")
+        assert not ada.received("error")
 
 
 async def test_a_run_that_ends_within_the_grace_is_complete() -> None:
