@@ -20,7 +20,7 @@ from conversations.runs.live import LiveRun, Outcome
 from tests.cluster.channel_layer import Ends, Layer, joined
 from tests.cluster.test_replicas_equal_the_run import changes, copy
 from tests.cluster.virtual_time import run_timeless
-from tests.runs.test_cursors_see_everything_once import Follower, final, play
+from tests.runs.test_cursors_deliver_everything_once import Follower, final, play
 
 END = Outcome("complete", finish_reason="stop", completion_tokens=3)
 PATIENCE = 60.0

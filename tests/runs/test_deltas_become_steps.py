@@ -25,7 +25,7 @@ from conversations.runs.events import (
     StepStarted,
     ThinkingFinished,
 )
-from tests.runs.scripted import ScriptedModel, events_of, run_of, says
+from tests.runs.scripted_model import ScriptedModel, events_of, run_of, says
 from tools.registry import tool
 
 

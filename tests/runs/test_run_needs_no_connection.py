@@ -19,7 +19,7 @@ from tests.modelserver import (
     threaded_model_server,
     wait_for,
 )
-from tests.runs.test_a_run_is_stored_while_it_is_made import until
+from tests.runs.test_run_is_stored_while_it_streams import until
 from tests.site import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from conversations.runs.events import (
     StepGrew,
     StepStarted,
 )
-from tests.runs.scripted import QUESTION, ScriptedModel, asks, events_of, executor_of, results, run_of, says
+from tests.runs.scripted_model import QUESTION, ScriptedModel, asks, events_of, executor_of, results, run_of, says
 from tools.registry import tool
 from tools.types import ToolContext
 

@@ -12,7 +12,7 @@ import pytest
 from accounts.models import User
 from conversations.db.threads import DatabaseUnavailable
 from conversations.db.writer import Writer
-from tests.data.outside import Lock, make_impatient
+from tests.data.database_faults import Lock, make_impatient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from conversations.models import CommittedGroup, Message, Project, Run, TokenUsa
 from conversations.runs.checkpoint import Checkpoint
 from conversations.runs.live import Outcome
 from conversations.store import NewQuestion, RunOptions, StoredQuestion
-from tests.data.cutting import Cut, CuttingWire
+from tests.data.postgres_proxy import Cut, CuttingWire
 from tests.data.rows import a_user, lease_of, ledger_entry, policy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgresql")]

@@ -17,7 +17,7 @@ from conversations.runs.events import (
     StepGrew,
     ThinkingFinished,
 )
-from tests.runs.scripted import ScriptedModel, Silence, asks, events_of, results, run_of, says
+from tests.runs.scripted_model import ScriptedModel, Silence, asks, events_of, results, run_of, says
 from tests.runs.test_deltas_become_steps import clock_of
 from tools.registry import tool
 from tools.types import Tool

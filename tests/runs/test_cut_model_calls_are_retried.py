@@ -32,8 +32,8 @@ from tests.modelserver import (
     wait_for,
 )
 from tests.protocol.talk import Talk, run_notifications, talk
-from tests.runs.scripted import ScriptedModel, asks, events_of, run_of, says
-from tests.runs.test_a_model_call_that_fails_or_is_cut import act, finished_calls
+from tests.runs.scripted_model import ScriptedModel, asks, events_of, run_of, says
+from tests.runs.test_failed_and_cancelled_model_calls import act, finished_calls
 
 BROKE_OFF = MalformedError("the connection broke off", transient=True)
 

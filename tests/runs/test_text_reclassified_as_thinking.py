@@ -16,8 +16,8 @@ from conversations.runs.events import (
     ThinkingFinished,
 )
 from conversations.runs.live import LiveRun
-from tests.runs.scripted import ScriptedModel, events_of, run_of, says
-from tests.runs.test_cursors_see_everything_once import IDENTITY, Follower
+from tests.runs.scripted_model import ScriptedModel, events_of, run_of, says
+from tests.runs.test_cursors_deliver_everything_once import IDENTITY, Follower
 from tests.runs.test_deltas_become_steps import clock_of, echo
 
 THOUGHT: list[Delta] = [TextDelta("H"), TextDelta("m"), TextWasThinking()]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from conversations.llm.types import ChatMessage
 from conversations.runs.events import RunEvent, StepStarted
-from tests.runs.scripted import ScriptedModel, asks, events_of, results, run_of, says
+from tests.runs.scripted_model import ScriptedModel, asks, events_of, results, run_of, says
 from tools.registry import tool
 
 

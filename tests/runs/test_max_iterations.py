@@ -12,7 +12,7 @@ from conversations.runs.events import (
     RunFailed,
     StepStarted,
 )
-from tests.runs.scripted import ScriptedModel, asks, events_of, results, run_of, says
+from tests.runs.scripted_model import ScriptedModel, asks, events_of, results, run_of, says
 from tools.registry import tool
 
 FORCED = {"type": "function", "function": {"name": "look"}}

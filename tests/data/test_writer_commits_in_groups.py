@@ -18,7 +18,7 @@ from django.db.models import Model
 from accounts.models import User
 from conversations.db.writer import Writer
 from conversations.models import Conversation, Message, Project
-from tests.data.outside import connect_outside
+from tests.data.database_faults import connect_outside
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

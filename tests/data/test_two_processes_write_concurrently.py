@@ -26,7 +26,7 @@ from conversations.store import (
     RunOptions,
     StoredQuestion,
 )
-from tests.data.outside import connect_outside
+from tests.data.database_faults import connect_outside
 from tests.data.rows import Talk, a_user, text
 from tests.data.rows import policy as terms_of
 

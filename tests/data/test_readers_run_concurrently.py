@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from conversations.db.readers import Readers
 from conversations.db.threads import DatabaseUnavailable
-from tests.data.outside import lose_database
+from tests.data.database_faults import lose_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,7 +16,7 @@ from conversations.runs.events import IterationStarted, RunCompleted, StepStarte
 from conversations.runs.model_call import Iteration
 from tests.data.rows import asked
 from tests.modelserver import MODEL, ModelServer, answer, model_server
-from tests.runs.scripted import ScriptedModel, asks, events_of, results, run_of, says
+from tests.runs.scripted_model import ScriptedModel, asks, events_of, results, run_of, says
 from tests.site import running_site
 from tools.registry import tool
 from tools.types import ToolResult
