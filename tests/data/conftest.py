@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from conversations.db.writer import Writer
 
 @pytest.fixture(autouse=True)
 def commits_as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections to SQLite are set up as the product sets them up, not as for other tests."""
+    """Makes new SQLite connections use the pragmas of production instead of those of the other tests."""
     if connection.vendor == "sqlite":
         options = databases.sqlite(Path(), Path())["OPTIONS"]
         monkeypatch.setitem(connections.settings["default"]["OPTIONS"], "init_command", options["init_command"])
@@ -23,13 +24,29 @@ def commits_as_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest_asyncio.fixture
 async def writer() -> AsyncIterator[Writer]:
-    made = Writer()
-    yield made
-    await asyncio.to_thread(made.stop)
+    writer = Writer()
+    yield writer
+    await asyncio.to_thread(writer.stop)
 
 
 @pytest_asyncio.fixture
 async def readers() -> AsyncIterator[Readers]:
-    made = Readers()
-    yield made
-    await asyncio.to_thread(made.stop)
+    readers = Readers()
+    yield readers
+    await asyncio.to_thread(readers.stop)
+
+
+@pytest_asyncio.fixture
+async def release(writer: Writer) -> AsyncIterator[threading.Event]:
+    """Keeps the writer busy with an operation until the event is set, so that what a test submits is queued."""
+    started, released = threading.Event(), threading.Event()
+
+    def block() -> None:
+        started.set()
+        assert released.wait(30)
+
+    blocking = writer.submit(block)
+    assert await asyncio.to_thread(started.wait, 30)
+    yield released
+    released.set()
+    await blocking

@@ -1,4 +1,4 @@
-"""Another program that uses the same database."""
+"""Direct connections to the test database, a lock held by another program, and a database that is unreachable."""
 
 from __future__ import annotations
 
@@ -10,38 +10,37 @@ import pytest
 from django.db import connection, connections
 
 
-def connect_outside() -> Any:
-    """A driver's connection that commits each statement, and gives up at once where SQLite is locked."""
+def connect_directly() -> Any:
+    """Returns a connection of the database driver that commits each statement and never waits for a lock of SQLite."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return sqlite3.connect(settings["NAME"], isolation_level=None, timeout=0)
-    place = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
-    return psycopg.connect(**place, autocommit=True)
+    address = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
+    return psycopg.connect(**address, autocommit=True)
 
 
-class Lock:
-    """A program that writes people, and takes its time."""
+class WriteLock:
+    """The write lock of another program: nobody else can write to the table of users until it is released."""
 
     def __init__(self) -> None:
-        self._outside = connect_outside()
+        self._connection = connect_directly()
         if connection.vendor == "sqlite":
-            self._outside.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")
         else:
-            self._outside.execute("BEGIN")
-            self._outside.execute("LOCK TABLE accounts_user IN EXCLUSIVE MODE")
+            self._connection.execute("BEGIN")
+            self._connection.execute("LOCK TABLE accounts_user IN EXCLUSIVE MODE")
 
     def release(self) -> None:
-        """Its transaction ends."""
-        self._outside.close()
+        self._connection.close()
 
 
-def make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections give up at once where something is locked."""
+def shorten_lock_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes new connections fail after 10 ms at a lock."""
     option = ("timeout", 0.01) if connection.vendor == "sqlite" else ("options", "-c lock_timeout=10")
     monkeypatch.setitem(connections.settings["default"]["OPTIONS"], *option)
 
 
-def lose_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """New connections find nothing."""
-    place = ("NAME", "/dev/null/none") if connection.vendor == "sqlite" else ("PORT", "1")
-    monkeypatch.setitem(connections.settings["default"], *place)
+def make_database_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes new connections fail."""
+    setting = ("NAME", "/dev/null/none") if connection.vendor == "sqlite" else ("PORT", "1")
+    monkeypatch.setitem(connections.settings["default"], *setting)

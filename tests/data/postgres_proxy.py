@@ -1,4 +1,4 @@
-"""A wire to PostgreSQL that is cut at a COMMIT: before the server has heard it, or after it has carried it out."""
+"""A proxy to PostgreSQL that breaks connections at a COMMIT: before or after the server has carried it out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import threading
 from enum import Enum
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
-"""The message of PostgreSQL's protocol: a simple query of 11 bytes with its length."""
+"""A simple query in PostgreSQL's protocol: its type, its length of 11 bytes, and the statement."""
 
 
-class Cut(Enum):
-    BEFORE = "before the server has heard the COMMIT"
-    AFTER = "after the server has carried out the COMMIT"
+class Lost(Enum):
+    """What is lost when the connection breaks at a COMMIT."""
+
+    COMMIT = "the COMMIT: the server never gets it"
+    REPLY = "the reply: the server has committed"
 
 
-class CuttingWire:
-    """Listens on `port`. Each of `cuts` is made at one COMMIT more; then everything comes through."""
+class PostgresProxy:
+    """Listens on `port` and forwards to `server_port`. Breaks one connection at its next COMMIT for each of `losses`,
+    in order; after that it forwards everything."""
 
-    def __init__(self, server_port: int, cuts: list[Cut]) -> None:
-        self._server_port, self._cuts = server_port, cuts
+    def __init__(self, server_port: int, losses: list[Lost]) -> None:
+        self._server_port, self._losses = server_port, losses
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -35,22 +38,22 @@ class CuttingWire:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self._server_port))
-            threading.Thread(target=self._ask, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
 
-    def _ask(self, client: socket.socket, server: socket.socket) -> None:
-        """From the client to the server; what the server answers comes back on another thread."""
-        answering = threading.Thread(target=_copy, args=(server, client), daemon=True)
-        answering.start()
-        while sent := _receive(client):
-            if sent == COMMIT and self._cuts:
-                cut = self._cuts.pop(0)
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        """Forwards from the client to the server, and the replies on another thread."""
+        replies = threading.Thread(target=_copy, args=(server, client), daemon=True)
+        replies.start()
+        while received := _receive(client):
+            if received == COMMIT and self._losses:
+                lost = self._losses.pop(0)
                 client.shutdown(socket.SHUT_RDWR)
-                if cut is Cut.AFTER:
-                    server.sendall(sent)
+                if lost is Lost.REPLY:
+                    server.sendall(received)
                 break
-            server.sendall(sent)
+            server.sendall(received)
         server.shutdown(socket.SHUT_WR)
-        answering.join()
+        replies.join()
         client.close()
         server.close()
 
@@ -60,7 +63,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         try:
             target.sendall(received)
         except OSError:
-            continue  # nobody listens any more, and the source shall come to its end
+            continue  # the client is gone; the server's replies are read to their end all the same
 
 
 def _receive(source: socket.socket) -> bytes:

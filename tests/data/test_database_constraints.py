@@ -1,4 +1,4 @@
-"""Whatever a program does wrong, these rows cannot come to be."""
+"""The constraints of the database refuse rows that would be inconsistent."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from django.db.models import Model
 
 from accounts.models import Preferences
 from conversations.models import AcceptedRequest, Message, Run, Step, TokenUsage
-from tests.data.rows import a_user, asked, ended
+from tests.data.rows import finish_run, make_user, store_question
 
 pytestmark = pytest.mark.django_db
 
 
-def change(model: type[Model], **fields: Any) -> Callable[[], object]:
+def update(model: type[Model], **fields: Any) -> Callable[[], object]:
+    """Returns a function that updates all rows."""
     return lambda: model._default_manager.all().update(**fields)
 
 
-def a_second(model: type[Model], **fields: Any) -> Callable[[], object]:
-    """The first row again, under another id."""
+def duplicate(model: type[Model], **fields: Any) -> Callable[[], object]:
+    """Returns a function that inserts the first row again under another id, with these fields changed."""
 
-    def add() -> None:
+    def insert() -> None:
         row = model._default_manager.all()[0]
         row.pk = type(row)().pk
         row._state.adding = True
@@ -31,56 +32,61 @@ def a_second(model: type[Model], **fields: Any) -> Callable[[], object]:
             setattr(row, name, value)
         row.save(force_insert=True)
 
-    return add
+    return insert
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "write",
     [
-        change(Message, role="system"),
-        change(Message, role=""),
-        change(Message, status="running"),
-        change(Message, status=""),
-        change(Message, rating=2),
-        change(Run, status="streaming"),
-        change(Run, status=""),
-        change(Step, type="image"),
-        change(Step, type=""),
-        change(Step, status="done"),
-        change(Step, index=-1),
-        change(Preferences, theme="pink"),
-        a_second(Step),
-        a_second(TokenUsage),
-        a_second(AcceptedRequest),
-        a_second(Run, status="awaiting_approval"),
+        update(Message, role="system"),
+        update(Message, role=""),
+        update(Message, status="running"),
+        update(Message, status=""),
+        update(Message, rating=2),
+        update(Run, status="streaming"),
+        update(Run, status=""),
+        update(Step, type="image"),
+        update(Step, type=""),
+        update(Step, status="done"),
+        update(Step, index=-1),
+        update(Preferences, theme="pink"),
+        duplicate(Step),
+        duplicate(TokenUsage),
+        duplicate(AcceptedRequest),
+        duplicate(Run, status="awaiting_approval"),
     ],
 )
-def test_a_wrong_row_is_refused(wrong: Callable[[], object]) -> None:
-    made = asked()
-    Step.objects.create(message=made.message, index=0, type="text")
-    TokenUsage.objects.create(run=made.run, model="small", iteration=1)
-    AcceptedRequest.objects.create(user=a_user(), request_id="x", digest="y", result={})
-    Preferences.objects.create(user=a_user())
+def test_invalid_rows_are_refused(write: Callable[[], object]) -> None:
+    stored = store_question()
+    Step.objects.create(message=stored.message, index=0, type="text")
+    TokenUsage.objects.create(run=stored.run, model="small", iteration=1)
+    AcceptedRequest.objects.create(user=make_user(), request_id="x", digest="y", result={})
+    Preferences.objects.create(user=make_user())
     with pytest.raises(IntegrityError), transaction.atomic():
-        wrong()
+        write()
 
 
-def test_a_conversation_has_one_live_run() -> None:
-    made = asked()
-    another = Message.objects.create(conversation=made.conversation, role="assistant")
-    fields = {"user": a_user(), "conversation": made.conversation, "user_message": made.user_message, "model": "small"}
+def test_a_conversation_has_at_most_one_live_run() -> None:
+    stored = store_question()
+    other_answer = Message.objects.create(conversation=stored.conversation, role="assistant")
+    fields = {
+        "user": make_user(),
+        "conversation": stored.conversation,
+        "user_message": stored.user_message,
+        "model": "small",
+    }
     for status in Run.LIVE:
         with pytest.raises(IntegrityError, match="conversation"), transaction.atomic():
-            Run.objects.create(message=another, status=status, **fields)
-    Run.objects.create(message=another, status=Run.Status.CANCELLED, **fields)
+            Run.objects.create(message=other_answer, status=status, **fields)
+    Run.objects.create(message=other_answer, status=Run.Status.CANCELLED, **fields)
 
 
-def test_another_conversation_has_its_own_and_an_ended_run_is_in_nobodys_way() -> None:
-    ended(asked("One"))
-    first = asked("Two")
-    ended(first)
+def test_ended_runs_and_other_conversations_do_not_prevent_a_live_run() -> None:
+    finish_run(store_question("One"))
+    first = store_question("Two")
+    finish_run(first)
     Run.objects.create(
-        user=a_user(),
+        user=make_user(),
         conversation=first.conversation,
         user_message=first.user_message,
         message=Message.objects.create(conversation=first.conversation, role="assistant"),
@@ -89,7 +95,7 @@ def test_another_conversation_has_its_own_and_an_ended_run_is_in_nobodys_way() -
     assert Run.objects.filter(status="running").count() == 1
 
 
-def test_the_ledger_takes_rows_without_a_run_side_by_side() -> None:
+def test_several_usage_rows_may_have_no_run() -> None:
     for _ in range(2):
         TokenUsage.objects.create(model="small", iteration=1)
     assert TokenUsage.objects.count() == 2

@@ -1,4 +1,4 @@
-"""What a process left live when it died belongs to the one that takes it, and to nobody else any more."""
+"""A live run of a dead process belongs to the process that claims it, and to no other any more."""
 
 from __future__ import annotations
 
@@ -8,65 +8,67 @@ from conversations import store
 from conversations.models import Run, Step, TokenUsage
 from conversations.queries.leases import leases_of_others
 from conversations.runs.checkpoint import Checkpoint
-from tests.data.rows import asked, ended, lease_of, ledger_entry, save_steps, text
+from tests.data.rows import finish_run, lease_of, ledger_entry, save_steps, store_question, text_step
 
 pytestmark = pytest.mark.django_db
 
-NEW = "the new process"
+CLAIMER = "the claiming process"
 
 
 @pytest.mark.parametrize("owner", ["the dead process", None])
 @pytest.mark.parametrize("status", ["running", "awaiting_approval"])
-def test_a_live_run_of_another_owner_is_taken(owner: str | None, status: str) -> None:
-    asked(owner="the dead process")
+def test_a_live_run_of_another_owner_is_claimed(owner: str | None, status: str) -> None:
+    store_question(owner="the dead process")
     Run.objects.update(owner=owner, status=status)
-    taken = store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
+    claimed = store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER))
     run = Run.objects.get()
-    assert [each.pk for each in taken] == [run.pk]
-    assert (run.owner, run.attempt, run.status) == (NEW, 2, status)
+    assert [each.pk for each in claimed] == [run.pk]
+    assert (run.owner, run.attempt, run.status) == (CLAIMER, 2, status)
 
 
-def test_only_a_process_that_did_not_hand_its_run_over_has_crashed() -> None:
-    asked(owner="the dead process")
-    store.claim_runs(owner="the second", leases=leases_of_others("the second"))
+def test_a_claim_counts_as_a_crash_unless_the_run_was_handed_over() -> None:
+    store_question(owner="the dead process")
+    store.claim_runs(owner="another process", leases=leases_of_others("another process"))
     Run.objects.update(owner=None)
-    store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
+    store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER))
     run = Run.objects.get()
     assert (run.attempt, run.crashes) == (3, 1)
 
 
-def test_the_dead_process_cannot_write_it_any_more() -> None:
-    made = asked(owner="the dead process")
-    store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
+def test_the_previous_owner_cannot_write_a_claimed_run() -> None:
+    stored = store_question(owner="the dead process")
+    store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER))
     with pytest.raises(store.RunLost):
-        save_steps(lease=lease_of(made), message_id=made.message.pk, checkpoint=Checkpoint())
+        save_steps(lease=lease_of(stored), message_id=stored.message.pk, checkpoint=Checkpoint())
 
 
-def test_ended_runs_and_the_processs_own_are_left_alone() -> None:
-    ended(asked())
-    asked(owner=NEW)
-    assert store.claim_runs(owner=NEW, leases=leases_of_others(NEW)) == []
+def test_ended_runs_and_own_runs_are_not_claimed() -> None:
+    finish_run(store_question())
+    store_question(owner=CLAIMER)
+    assert store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER)) == []
 
 
-def test_what_is_void_is_cleared_away_and_stays_in_the_ledger() -> None:
-    made = asked(owner="the dead process")
-    for index, words in enumerate(["kept", "void", "void too"]):
-        step = text(words)
-        step.message, step.index = made.message, index
+def test_discarded_steps_are_deleted_and_counted_in_the_ledger() -> None:
+    stored = store_question(owner="the dead process")
+    for index, words in enumerate(["kept", "discarded", "discarded too"]):
+        step = text_step(words)
+        step.message, step.index = stored.message, index
         step.save()
-    (taken,) = store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
-    lease = store.Lease(taken.pk, taken.user_id, NEW, taken.attempt)
-    store.begin_attempt(lease=lease, message_id=made.message.pk, model="small", forgotten_from=1, cut_tokens=3)
+    (claimed,) = store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER))
+    lease = store.Lease(claimed.pk, claimed.user_id, CLAIMER, claimed.attempt)
+    store.begin_attempt(lease=lease, message_id=stored.message.pk, model="small", forgotten_from=1, cut_tokens=3)
     assert [step.content for step in Step.objects.all()] == ["kept"]
     usage = TokenUsage.objects.get()
     assert (usage.attempt, usage.iteration, usage.completion_tokens, usage.estimated) == (1, 1, 3, True)
 
 
-def test_a_call_that_was_made_again_and_then_cut_by_the_end_is_counted_beside_the_first() -> None:
-    made = asked(owner="the dead process")
-    store.cut_iteration(lease=lease_of(made), message_id=made.message.pk, checkpoint=Checkpoint(), entry=ledger_entry())
-    (taken,) = store.claim_runs(owner=NEW, leases=leases_of_others(NEW))
-    lease = store.Lease(taken.pk, taken.user_id, NEW, taken.attempt)
-    store.begin_attempt(lease=lease, message_id=made.message.pk, model="small", forgotten_from=0, cut_tokens=3)
+def test_a_retry_that_a_crash_cut_is_counted_in_addition_to_the_first_call() -> None:
+    stored = store_question(owner="the dead process")
+    store.cut_iteration(
+        lease=lease_of(stored), message_id=stored.message.pk, checkpoint=Checkpoint(), entry=ledger_entry()
+    )
+    (claimed,) = store.claim_runs(owner=CLAIMER, leases=leases_of_others(CLAIMER))
+    lease = store.Lease(claimed.pk, claimed.user_id, CLAIMER, claimed.attempt)
+    store.begin_attempt(lease=lease, message_id=stored.message.pk, model="small", forgotten_from=0, cut_tokens=3)
     ledger = TokenUsage.objects.order_by("retry").values_list("attempt", "iteration", "retry", "completion_tokens")
     assert list(ledger) == [(1, 1, 0, 5), (1, 1, 1, 3)]

@@ -13,7 +13,7 @@ from conversations import store
 from conversations.models import Run, Step
 from conversations.runner import run_task
 from conversations.websocket.methods import METHODS
-from tests.data.rows import asked
+from tests.data.rows import store_question
 from tests.modelserver import MODEL, answer, hang, text
 from tests.protocol.talk import talk
 
@@ -74,7 +74,7 @@ def failing_operation(*_: Any, **__: Any) -> Any:
 
 
 async def test_a_run_whose_server_crashed_too_often_ends_as_interrupted() -> None:
-    stored = await sync_to_async(asked)("Tell me", owner="a process that died", model=MODEL)
+    stored = await sync_to_async(store_question)("Tell me", owner="a process that died", model=MODEL)
     await Run.objects.filter(pk=stored.run.pk).aupdate(attempt=3, crashes=2)
     await Step.objects.acreate(message=stored.message, index=0, type="text", content="Once ", size=5, iteration=1)
     async with talk(answer("no"), RUN_MAX_ATTEMPTS=3) as t:

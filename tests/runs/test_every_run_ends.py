@@ -24,7 +24,7 @@ from conversations.queries.stored_runs import run_identity
 from conversations.runner.dependencies import RunDependencies, RunLimits
 from conversations.runner.run_task import INTERRUPTED, RunTask
 from conversations.runs.live import LiveRun
-from tests.data.rows import Talk, a_user, asked, call
+from tests.data.rows import ConversationBuilder, make_user, store_question, tool_call_step
 from tests.modelserver import answer, calls, hang, model_server, tool_call
 from tests.site import running_site
 from tools.registry import ToolRegistry
@@ -136,15 +136,15 @@ async def test_a_zone_that_is_none_costs_nobody_an_answer(zone: str) -> None:
 
 
 async def test_what_broke_off_in_one_run_is_told_whole_in_the_next() -> None:
-    def broken_off() -> Talk:
-        talk = Talk(Conversation.objects.create(owner=a_user()))
-        talk.ask("Do it")
-        talk.answer(call("a", "calculator", '{"expr'), status="cancelled")
-        return talk
+    def broken_off() -> ConversationBuilder:
+        builder = ConversationBuilder(Conversation.objects.create(owner=make_user()))
+        builder.add_question("Do it")
+        builder.add_answer(tool_call_step("a", "calculator", '{"expr'), status="cancelled")
+        return builder
 
-    talk = await sync_to_async(broken_off)()
+    builder = await sync_to_async(broken_off)()
     async with model_server(answer("Yes.")) as model, running_site(model) as site, site.client() as ada:
-        where = str(talk.conversation.pk)
+        where = str(builder.conversation.pk)
         sent = await ada.call("message.send", text="Well?", conversation_id=where)
         assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
         roles = [message["role"] for message in model.requests[0].body["messages"]]
@@ -174,7 +174,7 @@ async def dependencies(tmp_path: Path) -> AsyncIterator[RunDependencies]:
 
 async def run_task(dependencies: RunDependencies) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
     """A run that was asked for, and what it calls at its end."""
-    made = await sync_to_async(asked)("Tell me")
+    made = await sync_to_async(store_question)("Tell me")
     ended: asyncio.Future[Conversation | None] = asyncio.get_running_loop().create_future()
     live = LiveRun(run_identity(made.run))
 

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from conversations.models import Run
 from conversations.runs.leases import LeaseWatch, SeenLease
 from tests.client import Client
-from tests.data.rows import asked
+from tests.data.rows import store_question
 from tests.modelserver import MODEL, answer, hang, model_server, settled, text
 from tests.site import running_site
 
@@ -76,7 +76,7 @@ async def test_the_run_of_a_silent_process_is_taken_up_while_we_serve() -> None:
         running_site(model, RUN_HEARTBEAT=0.4) as site,
         site.client() as ada,
     ):
-        left = await sync_to_async(asked)("Tell me", owner="a process that dies now", model=MODEL)
+        left = await sync_to_async(store_question)("Tell me", owner="a process that dies now", model=MODEL)
         await ada.call("conversation.subscribe", conversation_id=str(left.conversation.pk))
         assert (await ada.ended(str(left.run.pk)))["params"]["status"] == "complete"
 

@@ -17,7 +17,7 @@ from conversations.providers.catalog import CatalogEntry, ModelCatalog
 from conversations.runner.dependencies import RunDependencies, RunLimits
 from conversations.runner.preparation import load_run, needs_no_reading, prepare_run
 from conversations.store import EditedQuestion, NewQuestion, RepeatedQuestion, StoredQuestion
-from tests.data.rows import a_conversation, a_user, asked, ended
+from tests.data.rows import finish_run, make_conversation, make_user, store_question
 from tools.builtin import builtin_registry
 
 pytestmark = pytest.mark.django_db
@@ -38,13 +38,13 @@ def dependencies(tmp_path: Path) -> RunDependencies:
 
 
 def plainly() -> StoredQuestion:
-    return asked("A question")
+    return store_question("A question")
 
 
 def of_one_with_instructions() -> StoredQuestion:
-    ada: User = a_user()
+    ada: User = make_user()
     Preferences.objects.create(user=ada, about="A baker.", how_to_answer="In rhymes.", time_zone="Pacific/Auckland")
-    return asked("A question", user=ada)
+    return store_question("A question", user=ada)
 
 
 def in_a_conversation_that_was_set_up() -> StoredQuestion:
@@ -54,24 +54,24 @@ def in_a_conversation_that_was_set_up() -> StoredQuestion:
         "max_tokens": 99,
         "tools": ["calculator"],
     }
-    conversation = a_conversation(title="Sums", thinking_enabled=False, **fields)
-    return asked(NewQuestion("A question", conversation_id=conversation.pk), tool_choice="required")
+    conversation = make_conversation(title="Sums", thinking_enabled=False, **fields)
+    return store_question(NewQuestion("A question", conversation_id=conversation.pk), tool_choice="required")
 
 
 def without_tools() -> StoredQuestion:
-    return asked("A question", tools_enabled=False)
+    return store_question("A question", tools_enabled=False)
 
 
 def anew() -> StoredQuestion:
-    first = asked("A question")
-    ended(first)
-    return asked(EditedQuestion(first.user_message.pk, "Another"))
+    first = store_question("A question")
+    finish_run(first)
+    return store_question(EditedQuestion(first.user_message.pk, "Another"))
 
 
 def again() -> StoredQuestion:
-    first = asked("A question")
-    ended(first)
-    return asked(RepeatedQuestion(first.message.pk))
+    first = store_question("A question")
+    finish_run(first)
+    return store_question(RepeatedQuestion(first.message.pk))
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_it_is_prepared_without_a_query_as_it_would_be_from_its_rows(
 
 
 def test_what_was_said_before_is_read() -> None:
-    first = asked("A question")
-    ended(first)
-    follow_up = asked(NewQuestion("Another", conversation_id=first.conversation.pk))
+    first = store_question("A question")
+    finish_run(first)
+    follow_up = store_question(NewQuestion("Another", conversation_id=first.conversation.pk))
     assert not needs_no_reading(follow_up.run)
     assert Message.objects.count() == 4
 
 
 def test_a_projects_instructions_are_read() -> None:
-    project = Project.objects.create(owner=a_user(), name="Garden", instructions="Think of roses.")
-    assert not needs_no_reading(asked(NewQuestion("A question", project_id=project.pk)).run)
+    project = Project.objects.create(owner=make_user(), name="Garden", instructions="Think of roses.")
+    assert not needs_no_reading(store_question(NewQuestion("A question", project_id=project.pk)).run)
 
 
 def test_who_takes_a_run_up_reads_how_far_it_is() -> None:
-    run = asked("A question").run
+    run = store_question("A question").run
     run.attempt = 2
     assert not needs_no_reading(run)

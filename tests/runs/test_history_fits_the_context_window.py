@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from conversations.llm.types import ChatMessage
 from conversations.llm.usage import message_tokens
 from conversations.runner.history import PAGE, Exchange, fit, load_history
-from tests.data.rows import Talk, call, result, text
+from tests.data.rows import ConversationBuilder, text_step, tool_call_step, tool_result_step
 
 TODAY = date(2026, 2, 3)
 
 
-def history(talk: Talk, budget: int) -> list[ChatMessage]:
-    return load_history(run=talk.run(), budget=budget, today=TODAY)
+def history(builder: ConversationBuilder, budget: int) -> list[ChatMessage]:
+    return load_history(run=builder.unsaved_run(), budget=budget, today=TODAY)
 
 
 def tokens(messages: list[ChatMessage]) -> int:
@@ -60,31 +60,31 @@ def test_the_beginning_never_goes_back(sizes: list[int], budget: int) -> None:
 
 @pytest.mark.django_db
 def test_a_call_is_never_parted_from_its_result() -> None:
-    talk = Talk()
-    talk.exchange("Old", call("a"), result("a", "x" * 400), text("Old answer", 2))
-    talk.exchange("New", call("b"), result("b", "y" * 400), text("New answer", 2))
-    talk.ask("Last")
+    builder = ConversationBuilder()
+    builder.add_exchange("Old", tool_call_step("a"), tool_result_step("a", "x" * 400), text_step("Old answer", 2))
+    builder.add_exchange("New", tool_call_step("b"), tool_result_step("b", "y" * 400), text_step("New answer", 2))
+    builder.add_question("Last")
     for budget in range(0, 400, 10):
-        roles = [message.role for message in history(talk, budget)]
+        roles = [message.role for message in history(builder, budget)]
         whole = ["user", "assistant", "tool", "assistant"]
         assert roles in [["system", *whole * n, "user"] for n in range(3)]
 
 
 @pytest.mark.django_db
 def test_a_question_larger_than_the_window_is_sent_all_the_same() -> None:
-    talk = Talk()
-    talk.exchange("Before", text("An answer"))
-    talk.ask("x" * 10_000)
-    assert [m.content[:6] for m in history(talk, 100)][1:] == ["xxxxxx"]
+    builder = ConversationBuilder()
+    builder.add_exchange("Before", text_step("An answer"))
+    builder.add_question("x" * 10_000)
+    assert [m.content[:6] for m in history(builder, 100)][1:] == ["xxxxxx"]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("count", [PAGE // 2 - 1, PAGE // 2, PAGE // 2 + 1, PAGE, 2 * PAGE + 3])
 def test_no_exchange_is_lost_or_parted_where_one_page_follows_another(count: int) -> None:
-    talk = Talk()
-    talk.exchanges(count)
-    talk.ask("Last")
-    said = [(m.role, m.content.split()[0]) for m in history(talk, 1_000_000)[1:]]
+    builder = ConversationBuilder()
+    builder.add_exchanges(count)
+    builder.add_question("Last")
+    said = [(m.role, m.content.split()[0]) for m in history(builder, 1_000_000)[1:]]
     assert said == [turn for n in range(count) for turn in (("user", str(n)), ("assistant", "word"))] + [
         ("user", "Last")
     ]
@@ -92,10 +92,10 @@ def test_no_exchange_is_lost_or_parted_where_one_page_follows_another(count: int
 
 @pytest.mark.django_db
 def test_a_long_conversation_is_read_only_as_far_as_it_is_of_use() -> None:
-    talk = Talk()
-    talk.exchanges(2_500, "word " * 20)
-    talk.ask("Last")
-    run = talk.run()
+    builder = ConversationBuilder()
+    builder.add_exchanges(2_500, "word " * 20)
+    builder.add_question("Last")
+    run = builder.unsaved_run()
     with CaptureQueriesContext(connection) as queries:
         sent = load_history(run=run, budget=4_000, today=TODAY)
     assert 2_000 < tokens(sent) <= 4_000
@@ -108,14 +108,14 @@ def test_a_long_conversation_is_read_only_as_far_as_it_is_of_use() -> None:
 def test_what_was_sent_is_nearly_always_the_beginning_of_what_is_sent_next() -> None:
     """Fifty turns of varying length, some with tools, of which a window holds about twenty."""
     chance = random.Random(7)
-    talk, budget = Talk(), 2_000
+    builder, budget = ConversationBuilder(), 2_000
     requests: list[list[ChatMessage]] = []
     for turn in range(50):
-        talk.ask(f"Question {turn}")
-        requests.append(history(talk, budget))
+        builder.add_question(f"Question {turn}")
+        requests.append(history(builder, budget))
         words = "word " * chance.randint(5, 100)
-        used = [call("a", "act", '{"x": 1}'), result("a", words)] if turn % 3 == 0 else []
-        talk.answer(*used, text(words, 2))
+        used = [tool_call_step("a", "act", '{"x": 1}'), tool_result_step("a", words)] if turn % 3 == 0 else []
+        builder.add_answer(*used, text_step(words, 2))
     assert max(map(tokens, requests)) <= budget
     overflowing = [after[: len(before)] != before for before, after in pairwise(requests)]
     assert not any(overflowing[:15]), "while all fits, nothing is cut"

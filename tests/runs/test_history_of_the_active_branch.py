@@ -15,7 +15,15 @@ from conversations.llm.request_body import encode_request_body
 from conversations.llm.types import CompletionRequest, Endpoint
 from conversations.models import Project, Step
 from conversations.runner.history import NO_RESULT, UNANSWERED, load_history
-from tests.data.rows import Talk, a_conversation, a_user, call, result, text, thinking
+from tests.data.rows import (
+    ConversationBuilder,
+    make_conversation,
+    make_user,
+    text_step,
+    thinking_step,
+    tool_call_step,
+    tool_result_step,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -23,9 +31,9 @@ TODAY = date(2026, 2, 3)
 UNLIMITED = 10_000_000
 
 
-def sent(talk: Talk, budget: int = UNLIMITED) -> list[dict[str, Any]]:
+def sent(builder: ConversationBuilder, budget: int = UNLIMITED) -> list[dict[str, Any]]:
     """The messages as they go over the wire."""
-    history = load_history(run=talk.run(), budget=budget, today=TODAY)
+    history = load_history(run=builder.unsaved_run(), budget=budget, today=TODAY)
     body = encode_request_body(Endpoint("http://model", "m"), CompletionRequest(history))
     messages: list[dict[str, Any]] = orjson.loads(body)["messages"]
     return messages
@@ -36,20 +44,20 @@ def spoken(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_the_first_message_has_the_prompt_the_projects_instructions_and_the_day() -> None:
-    project = Project.objects.create(owner=a_user(), name="Garden", instructions="\nSpeak of plants.\n")
-    talk = Talk(a_conversation(project=project, system_prompt="Be brief. "))
-    talk.ask("Hello")
-    assert spoken(sent(talk)) == [
+    project = Project.objects.create(owner=make_user(), name="Garden", instructions="\nSpeak of plants.\n")
+    builder = ConversationBuilder(make_conversation(project=project, system_prompt="Be brief. "))
+    builder.add_question("Hello")
+    assert spoken(sent(builder)) == [
         ("system", "Be brief.\n\nSpeak of plants.\n\nToday is Tuesday, 2026-02-03."),
         ("user", "Hello"),
     ]
 
 
 def test_what_the_person_says_to_every_model_comes_before_it() -> None:
-    talk = Talk(a_conversation(system_prompt="Be brief."))
-    talk.ask("Hello")
+    builder = ConversationBuilder(make_conversation(system_prompt="Be brief."))
+    builder.add_question("Hello")
     preferences = Preferences(about=" I keep bees.\n", how_to_answer="In verse.")
-    [system, *_] = load_history(run=talk.run(), budget=UNLIMITED, today=TODAY, preferences=preferences)
+    [system, *_] = load_history(run=builder.unsaved_run(), budget=UNLIMITED, today=TODAY, preferences=preferences)
     assert system.content == (
         "About the person who asks:\nI keep bees.\n\nHow this person wants to be answered:\nIn verse.\n\n"
         "Be brief.\n\nToday is Tuesday, 2026-02-03."
@@ -57,26 +65,26 @@ def test_what_the_person_says_to_every_model_comes_before_it() -> None:
 
 
 def test_without_prompt_and_project_the_day_is_told_all_the_same() -> None:
-    talk = Talk()
-    talk.ask("Hello")
-    assert sent(talk)[0] == {"role": "system", "content": "Today is Tuesday, 2026-02-03."}
+    builder = ConversationBuilder()
+    builder.add_question("Hello")
+    assert sent(builder)[0] == {"role": "system", "content": "Today is Tuesday, 2026-02-03."}
 
 
 def test_calls_and_results_stand_where_they_happened_with_what_was_thought_before_the_calls() -> None:
-    talk = Talk()
-    talk.exchange(
+    builder = ConversationBuilder()
+    builder.add_exchange(
         "Add and divide",
-        thinking("Two tools"),
-        text("Working. "),
-        call("a", "add", '{"x": 1}'),
-        call("b", "divide", '{"x": 2}'),
-        result("b", '{"success": true, "result": 2}'),
-        result("a", '{"success": true, "result": 1}'),
-        thinking("Now I know", iteration=2),
-        text("Done", iteration=2),
+        thinking_step("Two tools"),
+        text_step("Working. "),
+        tool_call_step("a", "add", '{"x": 1}'),
+        tool_call_step("b", "divide", '{"x": 2}'),
+        tool_result_step("b", '{"success": true, "result": 2}'),
+        tool_result_step("a", '{"success": true, "result": 1}'),
+        thinking_step("Now I know", iteration=2),
+        text_step("Done", iteration=2),
     )
-    talk.ask("Thanks")
-    assert sent(talk)[1:] == [
+    builder.add_question("Thanks")
+    assert sent(builder)[1:] == [
         {"role": "user", "content": "Add and divide"},
         {
             "role": "assistant",
@@ -95,51 +103,58 @@ def test_calls_and_results_stand_where_they_happened_with_what_was_thought_befor
 
 
 def test_only_the_active_branch_is_told() -> None:
-    talk = Talk()
-    first = talk.ask("First version")
-    talk.answer(text("To the first"))
-    talk.leaf = first.parent
-    talk.exchange("Second version", text("To the second"))
-    talk.ask("And now?")
-    assert [content for _, content in spoken(sent(talk))[1:]] == ["Second version", "To the second", "And now?"]
+    builder = ConversationBuilder()
+    first = builder.add_question("First version")
+    builder.add_answer(text_step("To the first"))
+    builder.leaf = first.parent
+    builder.add_exchange("Second version", text_step("To the second"))
+    builder.add_question("And now?")
+    assert [content for _, content in spoken(sent(builder))[1:]] == ["Second version", "To the second", "And now?"]
 
 
 def test_a_call_that_was_not_carried_out_is_given_a_result() -> None:
-    talk = Talk()
-    talk.ask("Do two things")
-    talk.answer(call("a"), call("b"), result("a", "done"), status="cancelled")
-    talk.ask("Well?")
-    _, _, said, *told = sent(talk)
+    builder = ConversationBuilder()
+    builder.add_question("Do two things")
+    builder.add_answer(tool_call_step("a"), tool_call_step("b"), tool_result_step("a", "done"), status="cancelled")
+    builder.add_question("Well?")
+    _, _, said, *told = sent(builder)
     assert [c["id"] for c in said["tool_calls"]] == ["a", "b"]
     assert spoken(told) == [("tool", "done"), ("tool", NO_RESULT), ("assistant", UNANSWERED), ("user", "Well?")]
 
 
 @pytest.mark.parametrize("arguments", ['{"unfinished', "", "[1]", '"text"', '{"x": NaN}', '{"a":' * 50_000])
 def test_arguments_that_no_server_would_take_are_told_as_empty(arguments: str) -> None:
-    talk = Talk()
-    talk.exchange("Do it", call("a", "act", arguments), result("a", '{"success": false}'), text("No", iteration=2))
-    talk.ask("Again")
-    [asked] = sent(talk)[2]["tool_calls"]
+    builder = ConversationBuilder()
+    builder.add_exchange(
+        "Do it",
+        tool_call_step("a", "act", arguments),
+        tool_result_step("a", '{"success": false}'),
+        text_step("No", iteration=2),
+    )
+    builder.add_question("Again")
+    [asked] = sent(builder)[2]["tool_calls"]
     assert asked["function"]["arguments"] == "{}"
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed"])
-@pytest.mark.parametrize("steps", [(), (thinking("Hm"),), (text(" \n"),)], ids=["nothing", "only thoughts", "blank"])
+@pytest.mark.parametrize(
+    "steps", [(), (thinking_step("Hm"),), (text_step(" \n"),)], ids=["nothing", "only thoughts", "blank"]
+)
 def test_a_question_that_got_no_answer_gets_one_here(status: str, steps: tuple[Step, ...]) -> None:
-    talk = Talk()
-    talk.ask("Hello?")
-    talk.answer(*[Step(type=s.type, content=s.content, iteration=1) for s in steps], status=status)
-    talk.ask("Are you there?")
-    assert spoken(sent(talk))[1:] == [("user", "Hello?"), ("assistant", UNANSWERED), ("user", "Are you there?")]
+    builder = ConversationBuilder()
+    builder.add_question("Hello?")
+    builder.add_answer(*[Step(type=s.type, content=s.content, iteration=1) for s in steps], status=status)
+    builder.add_question("Are you there?")
+    assert spoken(sent(builder))[1:] == [("user", "Hello?"), ("assistant", UNANSWERED), ("user", "Are you there?")]
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed"])
 def test_what_there_was_of_an_answer_is_told(status: str) -> None:
-    talk = Talk()
-    talk.ask("Tell me")
-    talk.answer(text("Once upon"), status=status)
-    talk.ask("Go on")
-    assert spoken(sent(talk))[2] == ("assistant", "Once upon")
+    builder = ConversationBuilder()
+    builder.add_question("Tell me")
+    builder.add_answer(text_step("Once upon"), status=status)
+    builder.add_question("Go on")
+    assert spoken(sent(builder))[2] == ("assistant", "Once upon")
 
 
 # Any conversation
@@ -152,28 +167,28 @@ def answers(draw: st.DrawFn) -> list[Step]:
     """Rounds of calls, of which the last may have broken off anywhere; then perhaps a text."""
     steps: list[Step] = []
     for iteration in range(1, draw(st.integers(0, 3)) + 1):
-        steps += [thinking(draw(words), iteration), text(draw(words), iteration)]
+        steps += [thinking_step(draw(words), iteration), text_step(draw(words), iteration)]
         ids = [f"call_{iteration}_{n}" for n in range(draw(st.integers(0, 3)))]
         arguments = st.sampled_from(["{}", '{"x": 1}', "", "{", "[]"])
-        steps += [call(call_id, "act", draw(arguments), iteration) for call_id in ids]
-        steps += [result(call_id, iteration=iteration) for call_id in draw(st.permutations(ids))]
+        steps += [tool_call_step(call_id, "act", draw(arguments), iteration) for call_id in ids]
+        steps += [tool_result_step(call_id, iteration=iteration) for call_id in draw(st.permutations(ids))]
         if not ids:
             return steps
-    return steps[: draw(st.integers(0, len(steps)))] if draw(st.booleans()) else [*steps, text(draw(words), 4)]
+    return steps[: draw(st.integers(0, len(steps)))] if draw(st.booleans()) else [*steps, text_step(draw(words), 4)]
 
 
 @given(st.lists(answers(), max_size=8), st.integers(0, 400))
 def test_any_conversation_makes_a_history_that_the_strictest_server_takes(
     script: list[list[Step]], budget: int
 ) -> None:
-    talk = Talk()
+    builder = ConversationBuilder()
     for steps in script:
-        talk.exchange("A question", *steps)
-    talk.ask("The last question")
-    messages = sent(talk, budget)
+        builder.add_exchange("A question", *steps)
+    builder.add_question("The last question")
+    messages = sent(builder, budget)
     check_strictly(messages)
     assert messages[-1] == {"role": "user", "content": "The last question"}
-    assert messages[1:] == sent(talk)[len(sent(talk)) - len(messages) + 1 :]
+    assert messages[1:] == sent(builder)[len(sent(builder)) - len(messages) + 1 :]
 
 
 def check_strictly(messages: list[dict[str, Any]]) -> None:

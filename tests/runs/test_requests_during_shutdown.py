@@ -14,7 +14,7 @@ from conversations import store
 from conversations.models import Message, Run
 from conversations.runner.runner import Runner
 from tests.client import CallError
-from tests.data.rows import asked
+from tests.data.rows import store_question
 from tests.faults.waiting import until
 from tests.modelserver import MODEL, answer, hang, model_server
 from tests.site import running_site
@@ -94,7 +94,7 @@ async def test_a_question_that_is_not_stored_yet_is_refused(hold: Hold) -> None:
 async def test_a_run_that_is_just_being_taken_up_is_handed_on(hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
     async with model_server([hang()]) as model, running_site(model, RUN_HEARTBEAT=60.0) as site:
         monkeypatch.setattr(store, "claim_runs", hold.behind(store.claim_runs))
-        await sync_to_async(asked)("Tell me", owner="a process that stopped", model=MODEL)
+        await sync_to_async(store_question)("Tell me", owner="a process that stopped", model=MODEL)
         await Run.objects.aupdate(owner=None)
         looking = asyncio.create_task(site.runner.claim_expired_runs())
         await hold.until_reached()

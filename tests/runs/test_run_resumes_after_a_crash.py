@@ -14,7 +14,7 @@ from conversations.llm.types import FunctionCall
 from conversations.models import Run, Step, TokenUsage
 from conversations.runs.events import IterationStarted, RunCompleted, StepStarted
 from conversations.runs.model_call import Iteration
-from tests.data.rows import asked
+from tests.data.rows import store_question
 from tests.modelserver import MODEL, ModelServer, answer, model_server
 from tests.runs.scripted_model import ScriptedModel, asks, events_of, results, run_of, says
 from tests.site import running_site
@@ -68,7 +68,7 @@ class Crashed:
         self.ids: dict[str, str] = {}
 
     def store(self, *, result: str | None = None) -> None:
-        made = asked("Do it", owner="a process that died", model=MODEL)
+        made = store_question("Do it", owner="a process that died", model=MODEL)
         Run.objects.filter(pk=made.run.pk).update(iteration=1, finish_reason="tool_calls")
         self.ids = {"conversation_id": str(made.conversation.pk), "run_id": str(made.run.pk)}
         call = {"id_ref": "c1", "name": self.name, "iteration": 1}

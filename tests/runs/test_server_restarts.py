@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 
 from conversations.models import Run, Step, TokenUsage
 from tests.client import CallError
-from tests.data.rows import asked
+from tests.data.rows import store_question
 from tests.modelserver import MODEL, Gate, answer, hang, model_server, settled, text, wait_for
 from tests.site import running_site
 
@@ -77,7 +77,7 @@ async def test_a_run_that_ends_within_the_grace_is_complete() -> None:
 
 
 async def test_the_next_start_goes_on_with_what_a_crash_left_live() -> None:
-    crashed = await sync_to_async(asked)("Tell me", owner="a process that died", model=MODEL)
+    crashed = await sync_to_async(store_question)("Tell me", owner="a process that died", model=MODEL)
     await Step.objects.acreate(message=crashed.message, index=0, type="text", content="Once ", size=5, iteration=1)
     async with model_server(answer("Once upon a time")) as model, running_site(model) as site, site.client() as ada:
         where, run_id = str(crashed.conversation.pk), str(crashed.run.pk)
@@ -89,7 +89,7 @@ async def test_the_next_start_goes_on_with_what_a_crash_left_live() -> None:
 
 
 async def test_a_run_whose_process_ended_too_often_is_given_up() -> None:
-    crashed = await sync_to_async(asked)("Tell me", owner="a process that died", model=MODEL)
+    crashed = await sync_to_async(store_question)("Tell me", owner="a process that died", model=MODEL)
     await Run.objects.filter(pk=crashed.run.pk).aupdate(attempt=3, crashes=2)
     await Step.objects.acreate(message=crashed.message, index=0, type="text", content="Once ", size=5, iteration=1)
     async with (
