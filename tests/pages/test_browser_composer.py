@@ -8,7 +8,7 @@ from tests.modelserver import Gate, text, wait_for
 from tests.pages.browsing import Chat, ScriptedModel, Wire
 
 
-def test_shift_enter_breaks_the_line_and_the_field_grows_only_so_far(chat: Chat, page: Page) -> None:
+def test_shift_enter_adds_a_line_and_the_field_grows_to_a_maximum_height(chat: Chat, page: Page) -> None:
     low = chat.field.bounding_box()
     chat.field.press_sequentially("a")
     for _ in range(60):
@@ -22,7 +22,7 @@ def test_shift_enter_breaks_the_line_and_the_field_grows_only_so_far(chat: Chat,
     assert low["height"] < high["height"] <= 0.4 * viewport["height"] + 1
 
 
-def test_enter_that_ends_a_composition_does_not_send(chat: Chat) -> None:
+def test_enter_that_ends_an_input_method_composition_does_not_send(chat: Chat) -> None:
     chat.field.fill("にほん")
     chat.field.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True, "cancelable": True})
     chat.field.dispatch_event("keydown", {"key": "Enter", "keyCode": 229, "bubbles": True, "cancelable": True})
@@ -30,13 +30,13 @@ def test_enter_that_ends_a_composition_does_not_send(chat: Chat) -> None:
     expect(chat.questions).to_have_count(0)
 
 
-def test_nothing_is_sent_of_blanks(chat: Chat) -> None:
+def test_a_blank_message_is_not_sent(chat: Chat) -> None:
     chat.ask("  \n ")
     expect(chat.send).to_be_disabled()
     expect(chat.questions).to_have_count(0)
 
 
-def test_a_draft_survives_a_reload_in_each_conversation_its_own(chat: Chat, page: Page) -> None:
+def test_each_conversation_keeps_its_own_draft_across_a_reload(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_have_attribute("data-status", "complete")
     chat.field.fill("about whales")
@@ -49,7 +49,7 @@ def test_a_draft_survives_a_reload_in_each_conversation_its_own(chat: Chat, page
     expect(chat.field).to_have_value("about whales")
 
 
-def test_while_an_answer_is_made_one_can_type_but_not_send(chat: Chat, model: ScriptedModel) -> None:
+def test_during_a_run_the_user_can_type_but_not_send(chat: Chat, model: ScriptedModel) -> None:
     model.reply = [text("Once"), wait_for(Gate())]
     chat.ask("Tell me a story")
     expect(chat.steps("text")).to_have_text("Once")
@@ -61,7 +61,7 @@ def test_while_an_answer_is_made_one_can_type_but_not_send(chat: Chat, model: Sc
     expect(chat.field).to_have_value("Another")
 
 
-def test_a_message_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
+def test_a_message_whose_acknowledgement_is_lost_is_resent_and_stored_once(
     model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
 ) -> None:
     page.goto("/")
@@ -78,7 +78,7 @@ def test_a_message_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
     assert sent[0] == sent[1]
 
 
-def test_what_was_not_acknowledged_is_still_in_the_field_after_a_reload_and_goes_out_once(
+def test_an_unacknowledged_message_stays_in_the_field_after_a_reload_and_is_stored_once(
     model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
 ) -> None:
     page.goto("/")
@@ -98,7 +98,7 @@ def test_what_was_not_acknowledged_is_still_in_the_field_after_a_reload_and_goes
     assert sent[0] == sent[1]
 
 
-def test_a_message_typed_without_a_connection_goes_out_when_it_is_back(
+def test_a_message_typed_offline_is_sent_when_the_connection_is_back(
     model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
 ) -> None:
     wire.is_cut = True

@@ -27,7 +27,7 @@ def in_three_pieces() -> tuple[list[Gate], Reply]:
     return gates, [text("one "), wait_for(gates[0]), text("two "), wait_for(gates[1]), text("three"), *end]
 
 
-def test_two_tabs_agree_while_and_after_an_answer_is_made(
+def test_two_tabs_show_the_same_answer_during_and_after_a_run(
     chat: Chat, page: Page, second: Chat, model: ScriptedModel
 ) -> None:
     gates, model.reply = in_three_pieces()
@@ -57,7 +57,9 @@ def test_a_question_from_one_tab_appears_in_the_other(chat: Chat, page: Page, se
     expect(chat.answer).to_contain_text("Whales sing.")
 
 
-def test_stop_in_one_tab_stops_it_in_the_other(chat: Chat, page: Page, second: Chat, model: ScriptedModel) -> None:
+def test_stopping_in_one_tab_stops_the_answer_in_the_other(
+    chat: Chat, page: Page, second: Chat, model: ScriptedModel
+) -> None:
     model.reply = [text("Once upon"), wait_for(Gate())]
     chat.ask("Tell me a story")
     expect(chat.steps("text")).to_have_text("Once upon")
@@ -87,7 +89,7 @@ def cuttable(model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
     return Chat(page)
 
 
-def test_after_a_loss_everything_missed_appears_and_nothing_twice(
+def test_after_reconnecting_a_tab_shows_every_missed_step_once(
     cuttable: Chat, wire: Wire, model: ScriptedModel
 ) -> None:
     gates, model.reply = in_three_pieces()
@@ -106,7 +108,7 @@ def test_after_a_loss_everything_missed_appears_and_nothing_twice(
     expect(cuttable.questions).to_have_count(1)
 
 
-def test_an_answer_that_ended_meanwhile_is_there_on_return(
+def test_an_answer_that_ended_during_a_disconnection_appears_after_reconnecting(
     cuttable: Chat, page: Page, wire: Wire, model: ScriptedModel
 ) -> None:
     gates, model.reply = in_three_pieces()
@@ -122,7 +124,7 @@ def test_an_answer_that_ended_meanwhile_is_there_on_return(
     expect(cuttable.send).to_be_visible()
 
 
-def test_a_whole_exchange_of_another_tab_that_was_missed_is_there_on_return(
+def test_an_exchange_from_another_tab_that_was_missed_appears_after_reconnecting(
     cuttable: Chat, page: Page, wire: Wire, second: Chat
 ) -> None:
     cuttable.ask("Do whales sing?")
@@ -137,7 +139,7 @@ def test_a_whole_exchange_of_another_tab_that_was_missed_is_there_on_return(
     expect(cuttable.answer).to_contain_text("Whales sing.")
 
 
-def test_cards_and_thinking_are_not_doubled_by_a_loss(cuttable: Chat, wire: Wire, model: ScriptedModel) -> None:
+def test_steps_are_not_duplicated_after_reconnecting(cuttable: Chat, wire: Wire, model: ScriptedModel) -> None:
     gate = Gate()
     replies = iter(
         [
@@ -156,7 +158,7 @@ def test_cards_and_thinking_are_not_doubled_by_a_loss(cuttable: Chat, wire: Wire
     expect(cuttable.steps("thinking").locator('[data-part="content"]')).to_have_text("Hmm.")
 
 
-def test_steps_that_turned_out_void_go_and_others_take_their_place(
+def test_steps_reset_removes_steps_and_new_ones_replace_them(
     cuttable: Chat, page: Page, wire: Wire, model: ScriptedModel
 ) -> None:
     model.reply = [thinking("Hmm."), text("It is"), wait_for(Gate())]
@@ -173,7 +175,7 @@ def test_steps_that_turned_out_void_go_and_others_take_their_place(
     expect(cuttable.send).to_be_visible()
 
 
-def test_a_conversation_that_is_deleted_elsewhere_leads_to_a_new_chat(
+def test_a_conversation_deleted_elsewhere_redirects_to_a_new_chat(
     cuttable: Chat, page: Page, wire: Wire, site: str
 ) -> None:
     cuttable.ask("Do whales sing?")
@@ -182,7 +184,7 @@ def test_a_conversation_that_is_deleted_elsewhere_leads_to_a_new_chat(
     expect(page).to_have_url(site)
 
 
-def test_going_back_leads_to_the_page_before(chat: Chat, page: Page) -> None:
+def test_the_back_button_returns_to_the_previous_page(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_have_attribute("data-status", "complete")
     page.go_back()
@@ -191,7 +193,7 @@ def test_going_back_leads_to_the_page_before(chat: Chat, page: Page) -> None:
     expect(chat.answer).to_contain_text("Whales sing.")
 
 
-def test_going_on_before_the_page_has_come_to_life_leads_where_the_address_says(chat: Chat, page: Page) -> None:
+def test_going_forward_before_the_scripts_have_loaded_opens_the_addressed_page(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_have_attribute("data-status", "complete")
     script, held = re.compile(r"/chat\.[^/]*js$"), list[Route]()
@@ -209,7 +211,7 @@ def test_going_on_before_the_page_has_come_to_life_leads_where_the_address_says(
     expect(chat.answer).to_contain_text("Whales sing.")
 
 
-def test_a_session_that_ended_elsewhere_leads_to_sign_in_and_back(
+def test_a_session_that_ended_elsewhere_redirects_to_sign_in_and_back(
     browser: Browser, model: ScriptedModel, site: str, signed_in: StorageState
 ) -> None:
     with browser.new_context(base_url=site) as context:

@@ -28,9 +28,7 @@ def other(context: BrowserContext, chat: Chat) -> Iterator[Column]:
     assert complaints == []
 
 
-def test_a_new_title_is_typed_in_the_place_of_the_old_and_shown_in_every_tab(
-    chat: Chat, column: Column, other: Column
-) -> None:
+def test_a_title_is_edited_in_place_and_updated_in_every_tab(chat: Chat, column: Column, other: Column) -> None:
     title = begin(chat)
     other.choose(title, "Rename")
     field = other.list.get_by_role("textbox", name="Title")
@@ -47,7 +45,7 @@ def test_a_new_title_is_typed_in_the_place_of_the_old_and_shown_in_every_tab(
 
 
 @pytest.mark.parametrize("way", ["Escape", "nothing"])
-def test_a_title_that_was_not_meant_is_not_kept(way: str, chat: Chat, column: Column) -> None:
+def test_escape_or_a_blank_title_keeps_the_old_title(way: str, chat: Chat, column: Column) -> None:
     title = begin(chat)
     link = column.item(title).locator("a")
     link.press("F2")
@@ -59,7 +57,7 @@ def test_a_title_that_was_not_meant_is_not_kept(way: str, chat: Chat, column: Co
     expect(link).to_be_focused()
 
 
-def test_leaving_the_field_keeps_the_new_title(chat: Chat, column: Column) -> None:
+def test_leaving_the_field_saves_the_title(chat: Chat, column: Column) -> None:
     title = begin(chat)
     column.choose(title, "Rename")
     column.list.get_by_role("textbox", name="Title").fill(f"Left {title}")
@@ -69,7 +67,7 @@ def test_leaving_the_field_keeps_the_new_title(chat: Chat, column: Column) -> No
     expect(column.item(f"Left {title}")).to_have_count(1)
 
 
-def test_a_title_that_cannot_be_stored_now_stays_in_the_field(wire: Wire, chat: Chat, column: Column) -> None:
+def test_a_title_typed_offline_stays_in_the_field(wire: Wire, chat: Chat, column: Column) -> None:
     title = begin(chat)
     wire.cut()
     column.choose(title, "Rename")
@@ -80,7 +78,7 @@ def test_a_title_that_cannot_be_stored_now_stays_in_the_field(wire: Wire, chat: 
     expect(field).to_have_value("Typed without a connection")
 
 
-def test_a_title_is_text_whatever_it_says(chat: Chat, column: Column) -> None:
+def test_html_in_a_title_is_shown_as_text(chat: Chat, column: Column) -> None:
     title = begin(chat)
     column.choose(title, "Rename")
     field = column.list.get_by_role("textbox", name="Title")
@@ -90,7 +88,7 @@ def test_a_title_is_text_whatever_it_says(chat: Chat, column: Column) -> None:
     expect(column.list.locator("img")).to_have_count(0)
 
 
-def test_a_pinned_one_goes_to_the_top_and_back_in_every_tab(chat: Chat, column: Column, other: Column) -> None:
+def test_pinning_and_unpinning_moves_a_conversation_in_every_tab(chat: Chat, column: Column, other: Column) -> None:
     title = begin(chat)
     expect(column.heading_of(title)).to_have_text("Today")
     column.choose(title, "Pin")
@@ -104,7 +102,9 @@ def test_a_pinned_one_goes_to_the_top_and_back_in_every_tab(chat: Chat, column: 
         expect(one.heading_of(title)).to_have_text("Today")
 
 
-def test_an_archived_one_leaves_the_list_and_can_be_brought_back(chat: Chat, column: Column, other: Column) -> None:
+def test_an_archived_conversation_leaves_the_list_and_can_be_restored(
+    chat: Chat, column: Column, other: Column
+) -> None:
     title = begin(chat)
     column.choose(title, "Archive")
     for one in (column, other):
@@ -127,7 +127,7 @@ def test_an_archived_one_leaves_the_list_and_can_be_brought_back(chat: Chat, col
         expect(one.item(title)).to_have_count(1)
 
 
-def test_deleting_asks_first(chat: Chat, column: Column, other: Column) -> None:
+def test_deleting_a_conversation_asks_for_confirmation(chat: Chat, column: Column, other: Column) -> None:
     title = begin(chat)
     address = chat.page.url
     dialog = other.page.get_by_role("dialog", name="Delete this conversation?")
@@ -146,7 +146,7 @@ def test_deleting_asks_first(chat: Chat, column: Column, other: Column) -> None:
     expect(chat.page).not_to_have_url(address)
 
 
-def test_a_menu_of_the_list_gives_focus_back(chat: Chat, column: Column) -> None:
+def test_a_conversation_menu_returns_focus_to_its_button(chat: Chat, column: Column) -> None:
     title = begin(chat)
     button = column.item(title).get_by_role("button")
     button.focus()
@@ -157,7 +157,7 @@ def test_a_menu_of_the_list_gives_focus_back(chat: Chat, column: Column) -> None
     expect(button).to_be_focused()
 
 
-def test_arrow_keys_lead_through_the_list(chat: Chat, column: Column) -> None:
+def test_arrow_keys_move_through_the_list(chat: Chat, column: Column) -> None:
     begin(chat)
     chat.page.keyboard.press("Control+Shift+O")
     begin(chat)
@@ -168,7 +168,9 @@ def test_arrow_keys_lead_through_the_list(chat: Chat, column: Column) -> None:
     expect(links.first).to_be_focused()
 
 
-def test_a_dot_marks_what_is_being_answered(chat: Chat, column: Column, other: Column, model: ScriptedModel) -> None:
+def test_a_dot_marks_conversations_with_a_live_run(
+    chat: Chat, column: Column, other: Column, model: ScriptedModel
+) -> None:
     gate = Gate()
     model.reply = [text("Whales"), wait_for(gate)]
     title = "whales that take their time"
@@ -182,7 +184,7 @@ def test_a_dot_marks_what_is_being_answered(chat: Chat, column: Column, other: C
         expect(one.item(title).get_by_label("is being answered")).to_be_hidden()
 
 
-def test_what_happened_without_a_connection_is_seen_once_it_is_back(
+def test_changes_made_while_offline_appear_after_reconnecting(
     wire: Wire, chat: Chat, column: Column, other: Column
 ) -> None:
     deleted, archived, pinned, renamed = (begin(chat), *(_begin_anew(chat) for _ in range(3)))
@@ -212,7 +214,7 @@ def _begin_anew(chat: Chat) -> str:
     return begin(chat)
 
 
-def test_on_a_phone_a_menu_lies_above_the_drawer(chat: Chat, column: Column) -> None:
+def test_on_a_phone_a_menu_opens_above_the_drawer(chat: Chat, column: Column) -> None:
     title = begin(chat)
     chat.page.set_viewport_size({"width": 375, "height": 720})
     chat.page.get_by_role("button", name="Show the list of conversations").click()

@@ -23,7 +23,7 @@ def visitor(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def test_from_an_empty_install_to_the_chat_and_out_and_in_again(visitor: Page, empty_site: str) -> None:
+def test_the_first_visitor_creates_an_account_signs_out_and_signs_in_again(visitor: Page, empty_site: str) -> None:
     complaints = listen_for_complaints(visitor)
     make_first_account(visitor, empty_site)
     expect(visitor).to_have_url(empty_site)

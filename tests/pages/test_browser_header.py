@@ -51,7 +51,7 @@ def save(page: Page) -> None:
 
 
 @pytest.mark.parametrize("how", ["Enter", "leaving"])
-def test_the_title_is_edited_in_its_place(how: str, asked: Chat, page: Page, second: Chat) -> None:
+def test_the_title_is_edited_in_place(how: str, asked: Chat, page: Page, second: Chat) -> None:
     second.page.goto(page.url)
     page.get_by_role("heading", level=1).hover()
     page.get_by_role("button", name="Rename this conversation").click()
@@ -70,7 +70,7 @@ def test_the_title_is_edited_in_its_place(how: str, asked: Chat, page: Page, sec
     expect(page.get_by_role("heading", level=1)).to_have_text("Songs of the sea")
 
 
-def test_esc_leaves_the_title_as_it_was(asked: Chat, page: Page) -> None:
+def test_escape_keeps_the_old_title(asked: Chat, page: Page) -> None:
     page.get_by_role("heading", level=1).hover()
     page.get_by_role("button", name="Rename this conversation").click()
     page.get_by_role("textbox", name="Title").fill("Something else")
@@ -79,7 +79,7 @@ def test_esc_leaves_the_title_as_it_was(asked: Chat, page: Page) -> None:
     expect(page.get_by_role("button", name="Rename this conversation")).to_be_focused()
 
 
-def test_a_title_that_could_not_be_stored_stays_in_the_field(
+def test_a_title_that_could_not_be_saved_stays_in_the_field(
     model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
 ) -> None:
     page.goto("/")
@@ -95,7 +95,7 @@ def test_a_title_that_could_not_be_stored_stays_in_the_field(
     expect(page.get_by_role("textbox", name="Title")).to_have_value("Songs of the sea")
 
 
-def test_the_model_of_a_conversation_is_chosen_at_its_head(
+def test_the_model_of_a_conversation_is_chosen_in_the_header(
     asked: Chat, page: Page, second: Chat, requests: list[ModelRequest]
 ) -> None:
     second.page.goto(page.url)
@@ -114,7 +114,9 @@ def test_the_model_of_a_conversation_is_chosen_at_its_head(
     expect(page.get_by_role("button", name="Model: other-model")).to_be_visible()
 
 
-def test_a_new_chat_begins_with_what_was_chosen_for_it(chat: Chat, page: Page, requests: list[ModelRequest]) -> None:
+def test_a_new_chat_uses_the_model_and_settings_chosen_for_it(
+    chat: Chat, page: Page, requests: list[ModelRequest]
+) -> None:
     page.get_by_role("button", name="Model: test-model").click()
     page.get_by_role("menuitemradio", name="other-model").click()
     open_settings(page)
@@ -141,7 +143,7 @@ def test_the_tokens_of_the_conversation_are_counted(asked: Chat, page: Page) -> 
     expect(tokens).to_have_text("3,040 tokens")
 
 
-def test_settings_hold_for_what_is_asked_next(asked: Chat, page: Page, requests: list[ModelRequest]) -> None:
+def test_settings_apply_to_the_next_question(asked: Chat, page: Page, requests: list[ModelRequest]) -> None:
     open_settings(page)
     page.get_by_label("Instructions").fill("Answer like a whale.")
     page.get_by_label("Temperature").fill("0,7")
@@ -171,7 +173,7 @@ def test_settings_hold_for_what_is_asked_next(asked: Chat, page: Page, requests:
     expect(page.get_by_label("Temperature")).to_have_value("0.7")
 
 
-def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(asked: Chat, page: Page) -> None:
+def test_invalid_settings_show_errors_at_their_fields_and_keep_the_input(asked: Chat, page: Page) -> None:
     open_settings(page)
     page.get_by_label("Instructions").fill("Answer like a whale.")
     page.get_by_label("Temperature").fill("hot")
@@ -187,7 +189,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(asked: Chat, pag
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_wrong_settings_of_a_new_chat_are_said_when_it_begins(chat: Chat, page: Page) -> None:
+def test_invalid_settings_of_a_new_chat_are_reported_with_the_first_message(chat: Chat, page: Page) -> None:
     open_settings(page)
     page.get_by_label("Temperature").fill("9")
     save(page)
@@ -201,7 +203,7 @@ def test_wrong_settings_of_a_new_chat_are_said_when_it_begins(chat: Chat, page: 
     chat.finish("Whales sing.")
 
 
-def test_tools_can_be_switched_off_for_what_one_sends(chat: Chat, page: Page, requests: list[ModelRequest]) -> None:
+def test_tools_can_be_turned_off_for_a_message(chat: Chat, page: Page, requests: list[ModelRequest]) -> None:
     tools = page.get_by_role("button", name="Tools")
     expect(tools).to_have_attribute("aria-pressed", "true")
     tools.click()
@@ -218,7 +220,7 @@ def test_tools_can_be_switched_off_for_what_one_sends(chat: Chat, page: Page, re
     assert requests[-1].body["tools"]
 
 
-def test_thinking_can_be_switched_off_for_a_conversation(
+def test_thinking_can_be_turned_off_for_a_conversation(
     asked: Chat, page: Page, second: Chat, requests: list[ModelRequest]
 ) -> None:
     assert requests[-1].body["enable_thinking"] is True

@@ -111,13 +111,13 @@ def watch(page: Page) -> Watch:
     return watch
 
 
-def test_every_page_that_can_be_reached_shows_them_as_text(page: Page, watch: Watch) -> None:
+def test_every_reachable_page_shows_hostile_names_as_text(page: Page, watch: Watch) -> None:
     seen = walk(page, watch)
     assert {"/", "/c/*/", "/admin/conversations/conversation/*/change/", "/admin/conversations/step/"} <= seen
     assert {"/projects/*/", "/projects/*/files/"} <= seen
 
 
-def test_so_does_the_search(page: Page, watch: Watch) -> None:
+def test_the_search_shows_hostile_names_as_text(page: Page, watch: Watch) -> None:
     page.keyboard.press("Control+k")
     field = page.get_by_role("dialog", name="Search").get_by_role("combobox")
     for query in ("<", "script", "onerror=", "javascript:", "<img src=x onerror=alert(1)>", "&lt;", '"'):
@@ -130,7 +130,7 @@ def test_so_does_the_search(page: Page, watch: Watch) -> None:
     watch.check()
 
 
-def test_so_do_titles_that_come_live(page: Page, watch: Watch) -> None:
+def test_live_title_updates_show_hostile_titles_as_text(page: Page, watch: Watch) -> None:
     page.get_by_label("Message", exact=True).fill("Hello")
     page.get_by_label("Message", exact=True).press("Enter")
     expect(page.locator(".answer .message-footer")).to_contain_text("tokens")
@@ -143,7 +143,7 @@ def test_so_do_titles_that_come_live(page: Page, watch: Watch) -> None:
         watch.check()
 
 
-def test_so_do_questions_about_them(page: Page, watch: Watch) -> None:
+def test_delete_dialogs_show_hostile_names_as_text(page: Page, watch: Watch) -> None:
     """Whether to delete a conversation, a project, a file or a token."""
     page.goto("/projects/")
     for path in dict.fromkeys(path for path in addresses(page) if kind(path) == "/projects/*/"):

@@ -95,7 +95,7 @@ def chat(watch: Watch, model: ScriptedModel, page: Page) -> Chat:
     return Chat(page)
 
 
-def test_what_gets_through_is_noticed(chat: Chat, page: Page, watch: Watch) -> None:
+def test_the_detector_finds_injected_markup(chat: Chat, page: Page, watch: Watch) -> None:
     watch.check()
     page.route("https://example.com/**", lambda route: route.abort())
     chat.page.locator(".empty").evaluate(
@@ -124,20 +124,22 @@ def ask_and_reload(chat: Chat, watch: Watch, question: str, *, shows: str) -> No
 
 
 @pytest.mark.parametrize("form", ["each for itself", "one after the other"])
-def test_a_text_and_a_question(form: str, chat: Chat, watch: Watch, model: ScriptedModel) -> None:
+def test_hostile_answers_and_questions_are_shown_as_text(
+    form: str, chat: Chat, watch: Watch, model: ScriptedModel
+) -> None:
     written = quoted(ALL) if form == "each for itself" else "\n\n".join(LISTED)
     model.reply = [*streamed(f"{written}\n\n"), text("```\n```\nThat is all."), *END]
     question = "\n\n".join(LISTED).replace("\0", "")
     ask_and_reload(chat, watch, question, shows="That is all.")
 
 
-def test_every_beginning_of_a_text_as_it_may_be_drawn_while_it_comes(chat: Chat, watch: Watch) -> None:
+def test_every_prefix_of_a_hostile_text_is_shown_as_text_while_streaming(chat: Chat, watch: Watch) -> None:
     drawn = chat.page.evaluate(DRAW_EVERY_BEGINNING, LISTED)
     assert drawn > 0.9 * sum(map(len, LISTED))
     watch.check()
 
 
-def test_what_the_model_thinks_and_asks_of_tools_and_what_tools_answer(
+def test_hostile_thinking_tool_calls_and_results_are_shown_as_text(
     chat: Chat, watch: Watch, model: ScriptedModel
 ) -> None:
     replies: Iterator[Reply] = iter(

@@ -42,7 +42,7 @@ def chat(model: ScriptedModel, page: Page, asked: list[str]) -> Chat:
     return Chat(page)
 
 
-def test_an_image_of_a_trusted_host_is_shown_while_it_comes_and_after_a_reload(
+def test_an_image_from_a_trusted_host_is_shown_live_and_after_a_reload(
     chat: Chat, page: Page, model: ScriptedModel, asked: list[str]
 ) -> None:
     gate = Gate()
@@ -62,7 +62,7 @@ def test_an_image_of_a_trusted_host_is_shown_while_it_comes_and_after_a_reload(
     expect(chat.steps("text").locator("a.image")).to_have_attribute("href", f"{TRUSTED}/whale.png")
 
 
-def test_images_of_all_others_are_links(chat: Chat, page: Page, model: ScriptedModel, asked: list[str]) -> None:
+def test_images_from_other_hosts_are_links(chat: Chat, page: Page, model: ScriptedModel, asked: list[str]) -> None:
     others = ["https://images.example", f"http://{TRUSTED_IMAGES}", f"{TRUSTED}:8443", f"{TRUSTED}.evil.example"]
     model.reply = [text("\n\n".join(f"![whale {n}]({other}/x.png)" for n, other in enumerate(others))), *END]
     chat.ask("Show me.")
@@ -74,7 +74,7 @@ def test_images_of_all_others_are_links(chat: Chat, page: Page, model: ScriptedM
     assert asked == []
 
 
-def test_an_image_that_is_not_there_is_its_description(chat: Chat, model: ScriptedModel, asked: list[str]) -> None:
+def test_a_missing_image_shows_its_alt_text(chat: Chat, model: ScriptedModel, asked: list[str]) -> None:
     model.reply = [text(f"![a whale]({TRUSTED}/missing.png)"), *END]
     chat.ask("Show me.")
     expect(chat.steps("text").locator("a.image")).to_have_text("a whale")

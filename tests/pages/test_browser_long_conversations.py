@@ -32,14 +32,14 @@ def long_chat(chat: Chat, page: Page, database: Path) -> Chat:
     return chat
 
 
-def test_the_newest_page_comes_at_once_and_at_its_end(long_chat: Chat, page: Page) -> None:
+def test_a_long_conversation_opens_at_the_end_of_its_newest_page(long_chat: Chat, page: Page) -> None:
     expect(long_chat.questions).to_have_count(10)
     expect(long_chat.questions.last).to_have_text("question 498.")
     expect(long_chat.answer).to_be_in_viewport()
     expect(long_chat.field).to_be_focused()
 
 
-def test_scrolling_up_moves_what_one_reads_by_just_that_much(long_chat: Chat, page: Page) -> None:
+def test_loading_older_messages_does_not_shift_what_the_reader_sees(long_chat: Chat, page: Page) -> None:
     expect(long_chat.answer).to_be_in_viewport()
     page.locator("#scroller").hover()
     page.mouse.wheel(0, -300)
@@ -54,7 +54,7 @@ def test_scrolling_up_moves_what_one_reads_by_just_that_much(long_chat: Chat, pa
         assert abs(page.evaluate(place) - before["top"] - 400) <= 2, turn
 
 
-def test_an_answer_that_comes_stays_in_view_behind_a_thousand_messages(
+def test_a_streaming_answer_stays_in_view_after_a_thousand_messages(
     long_chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     gate = Gate()

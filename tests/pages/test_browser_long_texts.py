@@ -28,7 +28,7 @@ def asked(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
 
 
 @pytest.mark.parametrize("when", ["live", "reloaded"])
-def test_long_arguments_are_cut_and_come_whole_when_asked_for(when: str, asked: Chat, page: Page) -> None:
+def test_long_arguments_are_truncated_until_show_all_is_clicked(when: str, asked: Chat, page: Page) -> None:
     if when == "reloaded":
         page.reload()
     card = asked.steps("tool_call")
@@ -42,7 +42,7 @@ def test_long_arguments_are_cut_and_come_whole_when_asked_for(when: str, asked: 
     assert card.get_by_role("button", name="Show all").is_hidden()
 
 
-def test_a_result_of_a_megabyte_is_cut_and_comes_whole_when_asked_for(
+def test_a_result_of_a_megabyte_is_truncated_until_show_all_is_clicked(
     chat: Chat, page: Page, model: ScriptedModel, database: Path
 ) -> None:
     replies = iter([calls(tool_call("calculator", {"expression": "6*7"})), answer("Done.")])
@@ -68,7 +68,7 @@ def test_a_result_of_a_megabyte_is_cut_and_comes_whole_when_asked_for(
     assert shown.evaluate("place => place.textContent") == result
 
 
-def test_long_thinking_stays_small_while_it_comes_and_shows_its_end(
+def test_long_thinking_stays_small_while_streaming_and_shows_its_end(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     thought, gate = "".join(f"thought {number}.\n" for number in range(4_000)), Gate()

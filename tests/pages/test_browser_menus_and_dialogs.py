@@ -21,7 +21,7 @@ def menu(page: Page) -> Locator:
     return page.get_by_role("menu", name="Account")
 
 
-def test_a_menu_is_used_with_arrow_keys_and_letters_and_gives_focus_back(
+def test_a_menu_works_with_arrow_keys_and_letters_and_returns_focus(
     account: Locator, menu: Locator, page: Page
 ) -> None:
     items = menu.get_by_role("menuitem")
@@ -46,7 +46,7 @@ def test_a_menu_is_used_with_arrow_keys_and_letters_and_gives_focus_back(
     expect(menu).to_be_hidden()
 
 
-def test_a_menu_is_opened_and_closed_by_the_same_button_and_by_a_click_beside_it(
+def test_a_menu_is_toggled_by_its_button_and_closed_by_a_click_outside(
     account: Locator, menu: Locator, chat: Chat
 ) -> None:
     account.click()
@@ -60,7 +60,7 @@ def test_a_menu_is_opened_and_closed_by_the_same_button_and_by_a_click_beside_it
 
 
 @pytest.mark.parametrize("viewport", [{"width": 1280, "height": 400}, PHONE, {"width": 320, "height": 480}])
-def test_a_menu_lies_within_the_window(viewport: dict[str, int], account: Locator, menu: Locator, page: Page) -> None:
+def test_a_menu_stays_within_the_window(viewport: dict[str, int], account: Locator, menu: Locator, page: Page) -> None:
     page.set_viewport_size(viewport)  # type: ignore[arg-type]
     if viewport["width"] < 700:
         page.get_by_role("button", name="Show the list of conversations").click()
@@ -73,7 +73,7 @@ def test_a_menu_lies_within_the_window(viewport: dict[str, int], account: Locato
     assert box["y"] + box["height"] <= viewport["height"]
 
 
-def test_the_keys_are_listed_by_a_key_but_not_while_one_types(chat: Chat, page: Page) -> None:
+def test_a_question_mark_opens_the_keyboard_shortcuts_except_while_typing(chat: Chat, page: Page) -> None:
     keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     chat.field.press("?")
     expect(chat.field).to_have_value("?")
@@ -85,7 +85,7 @@ def test_the_keys_are_listed_by_a_key_but_not_while_one_types(chat: Chat, page: 
     expect(keys).to_be_hidden()
 
 
-def test_a_dialog_closes_where_one_clicks_beside_it_and_gives_focus_back(account: Locator, menu: Locator) -> None:
+def test_a_click_outside_a_dialog_closes_it_and_returns_focus(account: Locator, menu: Locator) -> None:
     keys = account.page.get_by_role("dialog", name="Keyboard shortcuts")
     account.click()
     menu.get_by_role("menuitem", name="Keyboard shortcuts").click()
@@ -97,21 +97,21 @@ def test_a_dialog_closes_where_one_clicks_beside_it_and_gives_focus_back(account
     expect(account).to_be_focused()
 
 
-def test_a_slash_leads_to_the_composer(chat: Chat, page: Page) -> None:
+def test_a_slash_focuses_the_composer(chat: Chat, page: Page) -> None:
     chat.field.blur()
     page.keyboard.press("/")
     expect(chat.field).to_be_focused()
     expect(chat.field).to_have_value("")
 
 
-def test_a_key_begins_a_new_chat_also_while_one_types(chat: Chat, page: Page) -> None:
+def test_the_new_chat_shortcut_works_while_typing(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_contain_text("Whales sing.")
     chat.field.press("Control+Shift+O")
     expect(page.locator("#empty")).to_be_visible()
 
 
-def test_the_column_is_hidden_and_stays_hidden(chat: Chat, page: Page) -> None:
+def test_a_hidden_sidebar_stays_hidden_after_a_reload(chat: Chat, page: Page) -> None:
     column = page.get_by_role("complementary", name="Conversations")
     opener = page.get_by_role("button", name="Show the list of conversations")
     expect(opener).to_be_hidden()
@@ -129,7 +129,7 @@ def test_the_column_is_hidden_and_stays_hidden(chat: Chat, page: Page) -> None:
     expect(column).to_be_visible()
 
 
-def test_a_hidden_column_does_not_show_before_the_scripts_run(chat: Chat, page: Page) -> None:
+def test_a_hidden_sidebar_does_not_show_before_the_scripts_run(chat: Chat, page: Page) -> None:
     page.get_by_role("button", name="Hide the list of conversations").click()
     held: list[Route] = []
     page.route("**/layout*.js", lambda route: held.append(route))
@@ -144,7 +144,7 @@ def test_a_hidden_column_does_not_show_before_the_scripts_run(chat: Chat, page: 
     )
 
 
-def test_on_a_phone_the_column_is_a_drawer(chat: Chat, page: Page) -> None:
+def test_on_a_phone_the_sidebar_is_a_drawer(chat: Chat, page: Page) -> None:
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     column = page.locator("#sidebar")
     expect(column).to_be_hidden()

@@ -39,7 +39,9 @@ def test_an_answer_is_copied_as_its_markdown_and_a_question_as_typed(
 
 
 @pytest.mark.usefixtures("clipboard")
-def test_all_that_an_answer_says_is_copied_also_before_its_tools(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_copying_an_answer_includes_the_text_before_its_tool_calls(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
     replies = iter(
         [calls(text("Let me *see*."), tool_call("calculator", {"expression": "6*7"})), answer("It is **42**.")]
     )
@@ -51,7 +53,7 @@ def test_all_that_an_answer_says_is_copied_also_before_its_tools(chat: Chat, pag
     assert copied(page) == "Let me *see*.\n\nIt is **42**."
 
 
-def test_what_cannot_be_copied_is_said(chat: Chat, page: Page) -> None:
+def test_a_failed_copy_shows_an_error(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('no')); }")
@@ -59,7 +61,9 @@ def test_what_cannot_be_copied_is_said(chat: Chat, page: Page) -> None:
     expect(page.get_by_role("alert")).to_have_text("Copying failed. Select the text and copy it manually.")
 
 
-def test_actions_show_on_hover_and_focus_and_do_not_move_anything(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_actions_appear_on_hover_and_focus_without_moving_anything(
+    chat: Chat, page: Page, model: ScriptedModel
+) -> None:
     for question in ("Do whales sing?", "At night?"):
         chat.ask(question)
         expect(chat.answers).to_have_count(1 if question == "Do whales sing?" else 2)
@@ -78,7 +82,9 @@ def test_actions_show_on_hover_and_focus_and_do_not_move_anything(chat: Chat, pa
     assert first.bounding_box() == place
 
 
-def test_on_touch_actions_always_show(chat: Chat, page: Page, browser: Browser, signed_in: StorageState) -> None:
+def test_actions_are_always_visible_on_touch_screens(
+    chat: Chat, page: Page, browser: Browser, signed_in: StorageState
+) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     chat.ask("At night?")
@@ -90,7 +96,7 @@ def test_on_touch_actions_always_show(chat: Chat, page: Page, browser: Browser, 
         expect(phone.locator(".answer .actions").first).to_have_css("opacity", "1")
 
 
-def test_an_answer_says_its_model_tokens_and_time(chat: Chat, model: ScriptedModel) -> None:
+def test_an_answer_shows_its_model_tokens_and_duration(chat: Chat, model: ScriptedModel) -> None:
     model.reply = answer("Whales sing.", completion=1234)
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
@@ -99,7 +105,7 @@ def test_an_answer_says_its_model_tokens_and_time(chat: Chat, model: ScriptedMod
 
 
 @pytest.mark.parametrize("key", ["Enter", "Control+Enter"])
-def test_an_edited_question_is_another_version_answered_anew(
+def test_an_edited_question_becomes_a_new_version_with_a_new_answer(
     key: str, chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     chat.ask("Do whales sing?")
@@ -119,7 +125,7 @@ def test_an_edited_question_is_another_version_answered_anew(
     expect(field).to_have_count(0)
 
 
-def test_esc_leaves_a_question_as_it_was_and_stops_nothing(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_escape_cancels_editing_a_question(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     chat.questions.hover()
@@ -133,7 +139,7 @@ def test_esc_leaves_a_question_as_it_was_and_stops_nothing(chat: Chat, page: Pag
     expect(page.get_by_role("textbox", name="Edit your message")).to_have_value("Do whales sing?")
 
 
-def test_a_refused_edit_keeps_what_was_typed_under_a_sentence(chat: Chat, page: Page) -> None:
+def test_a_refused_edit_keeps_the_input_and_shows_an_error(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     chat.questions.hover()
@@ -162,7 +168,7 @@ def being_edited(model: ScriptedModel, page: Page, wire: Wire, complaints: list[
     return chat
 
 
-def test_an_edit_that_was_not_sent_is_still_there_after_a_reload(being_edited: Chat, page: Page, wire: Wire) -> None:
+def test_an_unsent_edit_survives_a_reload(being_edited: Chat, page: Page, wire: Wire) -> None:
     wire.cut()
     field = page.get_by_role("textbox", name="Edit your message")
     field.press("Enter")
@@ -175,7 +181,7 @@ def test_an_edit_that_was_not_sent_is_still_there_after_a_reload(being_edited: C
     expect(field).to_have_count(0)
 
 
-def test_an_edit_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
+def test_an_edit_whose_acknowledgement_is_lost_is_resent_and_stored_once(
     being_edited: Chat, page: Page, wire: Wire
 ) -> None:
     wire.lose_answer_to("message.edit")
@@ -187,7 +193,7 @@ def test_an_edit_whose_acknowledgement_is_lost_is_sent_again_and_stored_once(
     assert sent[0] == sent[1]
 
 
-def test_an_answer_is_made_again_beside_the_first(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_answering_again_creates_a_second_version(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     model.reply = answer("They do indeed.")
@@ -201,7 +207,7 @@ def test_an_answer_is_made_again_beside_the_first(chat: Chat, page: Page, model:
     expect(chat.version).to_have_text("2/2")
 
 
-def test_an_answer_is_made_again_with_another_model(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_an_answer_can_be_regenerated_with_another_model(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     asked: list[object] = []
@@ -218,7 +224,7 @@ def test_an_answer_is_made_again_with_another_model(chat: Chat, page: Page, mode
     assert asked == ["other-model"]
 
 
-def test_while_an_answer_is_made_nothing_can_be_asked_again(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_answers_cannot_be_regenerated_during_a_run(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     gate = Gate()
@@ -231,7 +237,7 @@ def test_while_an_answer_is_made_nothing_can_be_asked_again(chat: Chat, page: Pa
     expect(chat.answer.locator(".actions")).to_be_visible()
 
 
-def test_a_rating_and_what_is_said_about_it_are_kept(chat: Chat, page: Page) -> None:
+def test_a_rating_and_its_comment_are_stored(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     chat.finish("Whales sing.")
     bad, good = chat.action("Bad answer"), chat.action("Good answer")
@@ -258,7 +264,7 @@ def test_a_rating_and_what_is_said_about_it_are_kept(chat: Chat, page: Page) -> 
     expect(good).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_rating_that_the_server_did_not_get_is_taken_back_and_said(
+def test_a_rating_that_could_not_be_sent_is_undone_with_an_error(
     model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
 ) -> None:
     page.goto("/")

@@ -27,7 +27,7 @@ def name(chat: Chat, page: Page) -> str:
     return name
 
 
-def test_a_chat_begun_in_a_project_belongs_to_it(chat: Chat, page: Page, name: str, model: ScriptedModel) -> None:
+def test_a_chat_started_in_a_project_belongs_to_it(chat: Chat, page: Page, name: str, model: ScriptedModel) -> None:
     asked: list[str] = []
 
     def reply(request: object) -> object:
@@ -44,7 +44,7 @@ def test_a_chat_begun_in_a_project_belongs_to_it(chat: Chat, page: Page, name: s
     expect(page.get_by_role("main").locator(".conversation")).to_have_text([title])
 
 
-def test_a_conversation_is_moved_into_a_project_and_out_of_it(chat: Chat, page: Page, name: str) -> None:
+def test_a_conversation_can_be_moved_into_a_project_and_out_of_it(chat: Chat, page: Page, name: str) -> None:
     page.keyboard.press("Control+Shift+O")
     title = begin(chat)
     column = Column(page)
@@ -66,7 +66,7 @@ def test_a_conversation_is_moved_into_a_project_and_out_of_it(chat: Chat, page: 
     expect(column.item(title)).to_have_count(1)
 
 
-def test_files_that_a_tool_wrote_are_downloaded_and_deleted(
+def test_files_written_by_a_tool_can_be_downloaded_and_deleted(
     chat: Chat, page: Page, name: str, model: ScriptedModel
 ) -> None:
     replies = iter([calls(tool_call("write_file", {"path": "song.txt", "content": "la"})), answer("Done.")])
@@ -90,7 +90,9 @@ def test_files_that_a_tool_wrote_are_downloaded_and_deleted(
     expect(page.get_by_text("No files yet.")).to_be_visible()
 
 
-def test_a_project_is_deleted_after_a_question_and_its_conversations_stay(chat: Chat, page: Page, name: str) -> None:
+def test_deleting_a_project_asks_for_confirmation_and_keeps_its_conversations(
+    chat: Chat, page: Page, name: str
+) -> None:
     page.get_by_role("main").get_by_role("link", name="New chat").click()
     title = begin(chat)
     page.locator(".chat-project").click()
@@ -108,7 +110,7 @@ def test_a_project_is_deleted_after_a_question_and_its_conversations_stay(chat: 
 
 
 @pytest.mark.parametrize("width", [320, 375, 3840])
-def test_its_pages_fit_every_window(width: int, chat: Chat, page: Page, name: str) -> None:
+def test_project_pages_fit_every_window_width(width: int, chat: Chat, page: Page, name: str) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     for tab in ("Conversations", "Files", "Instructions"):
         page.get_by_role("navigation", name="Project").get_by_role("link", name=tab).click()

@@ -18,7 +18,7 @@ def quiet(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce", color_scheme="light")
 
 
-def test_a_theme_is_in_force_at_once_however_deep_an_element_lies(page: Page, complaints: list[str]) -> None:
+def test_a_theme_change_applies_immediately_to_every_element(page: Page, complaints: list[str]) -> None:
     page.goto("/")
     for theme in THEMES * 2:
         page.emulate_media(reduced_motion="reduce", color_scheme=theme)
@@ -28,7 +28,7 @@ def test_a_theme_is_in_force_at_once_however_deep_an_element_lies(page: Page, co
         assert at_once == page.evaluate(COLORS)
 
 
-def test_nothing_breathes_while_an_answer_is_waited_for(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_nothing_is_animated_while_waiting_for_an_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
     model.reply = lambda request: [wait_for(gate), *answer("Once upon a time")]
     chat.ask("Tell me")

@@ -10,7 +10,7 @@ SCROLLER = "document.getElementById('scroller')"
 IS_AT_END = f"{SCROLLER}.scrollHeight - {SCROLLER}.scrollTop - {SCROLLER}.clientHeight <= 2"
 
 
-def test_the_view_follows_until_the_reader_scrolls_up(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_the_view_follows_the_answer_until_the_reader_scrolls_up(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate, end = Gate(), Gate()
     model.reply = [*map(text, LONG), wait_for(gate), *map(text, LONG), wait_for(end), finish(), usage(), done()]
     view, jump = page.locator("#scroller"), page.locator("#jump")
@@ -35,9 +35,7 @@ def test_the_view_follows_until_the_reader_scrolls_up(chat: Chat, page: Page, mo
     wait_until(page, IS_AT_END)
 
 
-def test_what_one_reads_stays_in_place_when_the_answer_is_finished(
-    chat: Chat, page: Page, model: ScriptedModel
-) -> None:
+def test_a_scrolled_up_view_stays_in_place_when_the_answer_ends(chat: Chat, page: Page, model: ScriptedModel) -> None:
     end = Gate()
     model.reply = [*(text(f"## Heading\n\n{piece}") for piece in LONG), wait_for(end), finish(), usage(), done()]
     chat.ask("Write much")
@@ -53,7 +51,7 @@ def test_what_one_reads_stays_in_place_when_the_answer_is_finished(
     assert chat.questions.bounding_box() == question
 
 
-def test_a_reload_begins_at_the_end(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_reload_starts_at_the_end(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = answer("".join(LONG))
     chat.ask("Write much")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
@@ -61,7 +59,7 @@ def test_a_reload_begins_at_the_end(chat: Chat, page: Page, model: ScriptedModel
     wait_until(page, IS_AT_END)
 
 
-def test_older_messages_come_when_one_scrolls_up(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_scrolling_up_loads_older_messages(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = answer("So it is.")
     chat.ask("question 0.")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
@@ -97,7 +95,7 @@ async () => {
 """The browser tells of a scroll with the next frame only; here the page changes before."""
 
 
-def test_a_change_in_the_moment_of_a_scroll_does_not_undo_it(chat: Chat, page: Page) -> None:
+def test_a_page_change_during_a_scroll_does_not_undo_the_scroll(chat: Chat, page: Page) -> None:
     end, after = page.evaluate(SCROLL_AND_CHANGE)
     assert end > 100
     assert after == 10
@@ -123,7 +121,7 @@ async (id) => {
 """
 
 
-def test_a_new_chat_on_a_small_screen_begins_at_its_top(chat: Chat, page: Page) -> None:
+def test_a_new_chat_on_a_small_screen_starts_at_the_top(chat: Chat, page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 500})
     page.reload()
     scroller = page.locator("#scroller")

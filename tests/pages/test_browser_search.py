@@ -21,7 +21,7 @@ def field(search: Locator) -> Locator:
     return search.get_by_role("combobox")
 
 
-def test_a_key_opens_it_also_while_one_types_and_the_newest_come_first(
+def test_the_shortcut_opens_the_search_while_typing_and_lists_the_newest_first(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
     title = begin(chat)
@@ -36,7 +36,7 @@ def test_a_key_opens_it_also_while_one_types_and_the_newest_come_first(
     expect(chat.field).to_be_focused()
 
 
-def test_what_is_typed_finds_titles_and_enter_opens_the_chosen_one(
+def test_a_query_finds_titles_and_enter_opens_the_selected_one(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
     title = begin(chat, "Narwhals")
@@ -53,7 +53,7 @@ def test_what_is_typed_finds_titles_and_enter_opens_the_chosen_one(
     expect(page).to_have_url(address)
 
 
-def test_arrow_keys_choose_and_say_what_is_chosen(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
+def test_arrow_keys_select_a_result_and_announce_it(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     begin(chat)
     page.keyboard.press("Control+k")
     options = search.get_by_role("option")
@@ -80,7 +80,7 @@ def test_actions_are_found_like_conversations(chat: Chat, page: Page, search: Lo
     expect(page).to_have_url(re.compile("/projects/new/$"))
 
 
-def test_nothing_found_is_said(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
+def test_a_query_without_results_says_so(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     page.keyboard.press("Control+k")
     field.fill("<b>zebra crossing</b>")
     expect(search).to_contain_text("No results for “<b>zebra crossing</b>”.")
@@ -91,7 +91,7 @@ def test_nothing_found_is_said(chat: Chat, page: Page, search: Locator, field: L
     expect(search.get_by_role("option", name="New chat")).to_be_visible()
 
 
-def test_what_was_asked_for_before_one_typed_is_not_what_enter_opens(
+def test_enter_does_not_open_the_results_of_an_earlier_query(
     wire: Wire, chat: Chat, page: Page, field: Locator
 ) -> None:
     title = begin(chat)
@@ -108,7 +108,7 @@ def test_what_was_asked_for_before_one_typed_is_not_what_enter_opens(
     expect(page).to_have_url(address)
 
 
-def test_archived_ones_are_found_too(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
+def test_archived_conversations_are_found(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     title = begin(chat)
     Column(page).choose(title, "Archive")
     page.keyboard.press("Control+k")
@@ -116,9 +116,7 @@ def test_archived_ones_are_found_too(chat: Chat, page: Page, search: Locator, fi
     expect(search.get_by_role("option")).to_contain_text("Archive")
 
 
-def test_without_a_connection_actions_remain(
-    wire: Wire, chat: Chat, page: Page, search: Locator, field: Locator
-) -> None:
+def test_actions_can_be_found_offline(wire: Wire, chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     begin(chat)
     wire.cut()
     page.keyboard.press("Control+k")
@@ -126,7 +124,7 @@ def test_without_a_connection_actions_remain(
     expect(search.get_by_role("option", name="New chat")).to_be_visible()
 
 
-def test_on_a_phone_it_is_opened_from_the_drawer(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
+def test_on_a_phone_the_search_opens_from_the_drawer(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
     page.set_viewport_size({"width": 320, "height": 480})
     page.get_by_role("button", name="Show the list of conversations").click()
     page.get_by_role("button", name="Search").click()
@@ -138,7 +136,7 @@ def test_on_a_phone_it_is_opened_from_the_drawer(chat: Chat, page: Page, search:
     assert box["y"] + box["height"] <= 480
 
 
-def test_enter_opens_what_is_found_however_fast_it_was_typed(
+def test_enter_right_after_typing_opens_the_matching_conversation(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
     title = begin(chat, "Belugas")

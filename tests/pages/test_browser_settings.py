@@ -31,7 +31,7 @@ def elsewhere(browser: Browser, site: str, signed_in: object) -> Iterator[Page]:
 
 
 @pytest.mark.requires_node
-def test_every_page_keeps_the_rules_for_accessibility(page: Page, complaints: list[str]) -> None:
+def test_every_settings_page_is_accessible(page: Page, complaints: list[str]) -> None:
     for heading, address in PAGES.items():
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
@@ -41,7 +41,7 @@ def test_every_page_keeps_the_rules_for_accessibility(page: Page, complaints: li
 
 
 @pytest.mark.requires_node
-def test_errors_stand_at_their_fields(page: Page, complaints: list[str]) -> None:
+def test_errors_appear_at_their_fields(page: Page, complaints: list[str]) -> None:
     page.goto("/settings/")
     page.get_by_label("Username").fill("a b")
     page.get_by_role("button", name="Save").click()
@@ -52,7 +52,7 @@ def test_errors_stand_at_their_fields(page: Page, complaints: list[str]) -> None
 
 
 @pytest.mark.parametrize("width", [320, 375])
-def test_every_section_is_in_sight_on_a_phone(page: Page, complaints: list[str], width: int) -> None:
+def test_every_section_link_is_visible_on_a_phone(page: Page, complaints: list[str], width: int) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     page.goto("/settings/")
     sections = page.get_by_role("navigation", name="Settings").get_by_role("link")
@@ -62,7 +62,7 @@ def test_every_section_is_in_sight_on_a_phone(page: Page, complaints: list[str],
 
 
 @pytest.mark.parametrize("width", [320, 375])
-def test_nothing_is_cut_off_on_a_phone(width: int, page: Page, complaints: list[str]) -> None:
+def test_settings_pages_fit_a_phone(width: int, page: Page, complaints: list[str]) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     for address in PAGES.values():
         page.goto(address)
@@ -70,7 +70,7 @@ def test_nothing_is_cut_off_on_a_phone(width: int, page: Page, complaints: list[
         expect(page.locator(".settings-nav [aria-current]")).to_be_in_viewport(ratio=0.9)
 
 
-def test_from_the_chat_to_the_settings_and_back(page: Page, complaints: list[str]) -> None:
+def test_links_lead_from_the_chat_to_the_settings_and_back(page: Page, complaints: list[str]) -> None:
     page.goto("/")
     page.get_by_role("button", name=USERNAME).click()
     page.get_by_role("menuitem", name="Settings").click()
@@ -79,7 +79,7 @@ def test_from_the_chat_to_the_settings_and_back(page: Page, complaints: list[str
     expect(page.get_by_label("Message", exact=True)).to_be_visible()
 
 
-def test_a_theme_shows_when_it_is_touched_and_stays_when_it_is_saved(page: Page, complaints: list[str]) -> None:
+def test_a_theme_is_previewed_when_selected_and_kept_when_saved(page: Page, complaints: list[str]) -> None:
     page.goto("/settings/display/")
     page.get_by_label("Dark").check(force=True)
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -92,7 +92,7 @@ def test_a_theme_shows_when_it_is_touched_and_stays_when_it_is_saved(page: Page,
     expect(page.locator("html:not([data-theme])")).to_be_attached()
 
 
-def test_the_zone_of_the_browser_is_told_without_being_asked(elsewhere: Page) -> None:
+def test_the_browsers_time_zone_is_reported_automatically(elsewhere: Page) -> None:
     elsewhere.goto("/settings/display/")
     elsewhere.wait_for_load_state("networkidle")
     elsewhere.reload()
@@ -101,7 +101,7 @@ def test_the_zone_of_the_browser_is_told_without_being_asked(elsewhere: Page) ->
     )
 
 
-def test_what_is_typed_is_not_lost_by_a_slip(page: Page, complaints: list[str]) -> None:
+def test_leaving_a_form_with_unsaved_changes_asks_first(page: Page, complaints: list[str]) -> None:
     page.goto("/settings/answers/")
     page.get_by_label("About you").fill("I keep bees.")
     asked: list[str] = []
@@ -122,7 +122,7 @@ def test_what_is_typed_is_not_lost_by_a_slip(page: Page, complaints: list[str]) 
     expect(page.get_by_role("status")).to_have_text("Saved.")
 
 
-def test_a_token_is_copied_and_loading_again_makes_no_other(page: Page, complaints: list[str]) -> None:
+def test_a_token_can_be_copied_and_a_reload_creates_no_other(page: Page, complaints: list[str]) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/settings/tokens/")
     page.get_by_label("Name").fill("robot")
@@ -141,7 +141,7 @@ def test_a_token_is_copied_and_loading_again_makes_no_other(page: Page, complain
     expect(page.locator("strong")).to_have_count(0)
 
 
-def test_signing_out_elsewhere_leads_the_page_there_to_sign_in(elsewhere: Page, page: Page) -> None:
+def test_signing_out_everywhere_else_redirects_other_pages_to_sign_in(elsewhere: Page, page: Page) -> None:
     elsewhere.goto("/")
     elsewhere.get_by_label("Message", exact=True).wait_for()
     page.goto("/settings/security/")
@@ -150,7 +150,7 @@ def test_signing_out_elsewhere_leads_the_page_there_to_sign_in(elsewhere: Page, 
     expect(elsewhere.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_page_may_be_written_from_right_to_left(page: Page, complaints: list[str]) -> None:
+def test_the_settings_layout_is_mirrored_from_right_to_left(page: Page, complaints: list[str]) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto("/settings/")
     page.evaluate("document.documentElement.dir = 'rtl'")

@@ -39,7 +39,7 @@ def two_versions(chat: Chat, model: ScriptedModel) -> Chat:
     return chat
 
 
-def test_the_other_version_comes_with_all_that_followed_it(two_versions: Chat, page: Page) -> None:
+def test_switching_versions_shows_the_messages_that_follow_the_version(two_versions: Chat, page: Page) -> None:
     chat = two_versions
     expect(chat.version).to_have_text("2/2")
     expect(chat.action("Next version")).to_be_disabled()
@@ -51,7 +51,7 @@ def test_the_other_version_comes_with_all_that_followed_it(two_versions: Chat, p
     expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
 
 
-def test_by_keyboard_one_goes_back_and_forth_without_leaving_the_switch(two_versions: Chat, page: Page) -> None:
+def test_versions_can_be_switched_back_and_forth_by_keyboard(two_versions: Chat, page: Page) -> None:
     chat = two_versions
     chat.action("Previous version").focus()
     page.keyboard.press("Enter")
@@ -62,7 +62,7 @@ def test_by_keyboard_one_goes_back_and_forth_without_leaving_the_switch(two_vers
     expect(chat.action("Previous version")).to_be_focused()
 
 
-def test_other_tabs_follow(two_versions: Chat, page: Page, second: Chat) -> None:
+def test_switching_versions_updates_other_tabs(two_versions: Chat, page: Page, second: Chat) -> None:
     second.page.goto(page.url)
     expect(second.answer).to_contain_text("They do.")
     two_versions.action("Previous version").click()
@@ -73,7 +73,7 @@ def test_other_tabs_follow(two_versions: Chat, page: Page, second: Chat) -> None
     expect(two_versions.answer).to_contain_text("They do.")
 
 
-def test_what_one_looks_at_stays_in_its_place(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_switching_versions_keeps_the_switch_in_place(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = answer(LONG)
     chat.ask("Write much")
     chat.finish("paragraph 39")
@@ -90,7 +90,7 @@ def test_what_one_looks_at_stays_in_its_place(chat: Chat, page: Page, model: Scr
     assert abs(after["y"] - before["y"]) <= 1
 
 
-def test_a_live_answer_goes_on_while_one_looks_at_another_version(
+def test_a_run_continues_while_another_version_is_shown(
     chat: Chat, page: Page, second: Chat, model: ScriptedModel
 ) -> None:
     chat.ask("Do whales sing?")
@@ -124,7 +124,7 @@ def test_a_live_answer_goes_on_while_one_looks_at_another_version(
     chat.finish("They do so.")
 
 
-def test_older_messages_that_were_read_stay_when_the_branch_changes(two_versions: Chat, page: Page) -> None:
+def test_switching_versions_keeps_the_messages_before_the_branch(two_versions: Chat, page: Page) -> None:
     chat = two_versions
     question = chat.questions.first.element_handle()
     assert question

@@ -8,14 +8,14 @@ from accounts.models import Preferences, User
 
 
 @pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
-def test_an_error_page_needs_nothing_that_may_be_broken(name: str) -> None:
+def test_an_error_page_renders_without_request_user_or_database(name: str) -> None:
     """No request, no user, no database."""
     html = render_to_string(f"{name}.html")
     assert "<h1>" in html
     assert 'href="/"' in html
 
 
-def test_what_breaks_is_told_in_the_persons_language_and_theme(
+def test_the_server_error_page_uses_the_users_language_and_theme(
     member: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Preferences.objects.create(user=ada, language="zh-hans", theme="dark")

@@ -68,27 +68,27 @@ def test_a_browser_on_this_machine_needs_no_code(host: str) -> None:
     ],
     ids=str,
 )
-def test_everybody_else_needs_the_code(changes: dict[str, Any], settings: Settings) -> None:
+def test_any_other_request_needs_the_code(changes: dict[str, Any], settings: Settings) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     assert first_start.needs_code(request(**changes))
 
 
-def test_a_site_with_a_public_address_always_asks_for_the_code(settings: Settings) -> None:
+def test_a_site_with_a_public_url_always_asks_for_the_code(settings: Settings) -> None:
     settings.PUBLIC_URL = "https://chat.example.com"
     assert first_start.needs_code(request())
 
 
-def test_without_knowing_where_a_request_comes_from_the_code_is_needed() -> None:
+def test_a_request_of_unknown_origin_needs_the_code() -> None:
     assert first_start.needs_code(RequestFactory().get("/", headers={"host": "localhost"}))
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in/", "/conversations/", "/c/0b9e1f5c-0b9e-4f5c-8b9e-0b9e1f5c0b9e/"])
-def test_every_page_leads_there_while_there_is_nobody(path: str, client: Client) -> None:
+def test_every_page_redirects_to_first_start_while_there_are_no_users(path: str, client: Client) -> None:
     assert client.get(path)["Location"] == "/first-start/"
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_at_the_machine_a_name_and_a_password_do() -> None:
+async def test_a_local_visitor_creates_the_account_with_a_username_and_password() -> None:
     at_the_machine = BrowserAtTheMachine()
     page = await at_the_machine.get("/first-start/")
     assert 'name="code"' not in page.content.decode()
@@ -99,7 +99,7 @@ async def test_at_the_machine_a_name_and_a_password_do() -> None:
     assert (await at_the_machine.get("/")).status_code == 200
 
 
-def test_from_elsewhere_the_code_is_asked_for_and_taken_in_any_grouping(client: Client) -> None:
+def test_a_remote_visitor_needs_the_code_and_may_type_it_with_any_grouping(client: Client) -> None:
     assert 'name="code"' in client.get("/first-start/").content.decode()
     spelled = first_start.setup_code().lower().replace("-", " ")
     assert client.post("/first-start/", {**FORM, "code": spelled})["Location"] == "/"
@@ -107,14 +107,14 @@ def test_from_elsewhere_the_code_is_asked_for_and_taken_in_any_grouping(client: 
 
 
 @pytest.mark.parametrize("code", ["", "AAAA-AAAA-AAAA-AAAA", "ключ"])
-def test_a_wrong_code_makes_no_account(code: str, client: Client) -> None:
+def test_a_wrong_code_creates_no_account(code: str, client: Client) -> None:
     response = client.post("/first-start/", {**FORM, "code": code})
     assert response.status_code == 200
     assert response.context["form"].errors["code"]
     assert not User.objects.exists()
 
 
-def test_a_weak_password_makes_no_account(client: Client) -> None:
+def test_a_weak_password_creates_no_account(client: Client) -> None:
     response = client.post(
         "/first-start/", {**FORM, "password1": "12345", "password2": "12345", "code": first_start.setup_code()}
     )
@@ -122,7 +122,7 @@ def test_a_weak_password_makes_no_account(client: Client) -> None:
     assert not User.objects.exists()
 
 
-def test_the_code_is_long_and_belongs_to_the_secret_key(settings: Settings) -> None:
+def test_the_code_has_16_characters_and_depends_on_the_secret_key(settings: Settings) -> None:
     before = first_start.setup_code()
     assert len(before.replace("-", "")) == 16
     settings.SECRET_KEY = "another"
@@ -130,7 +130,7 @@ def test_the_code_is_long_and_belongs_to_the_secret_key(settings: Settings) -> N
     assert not first_start.is_setup_code(before)
 
 
-def test_the_log_shows_the_code_only_while_there_is_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_code_is_logged_only_while_there_are_no_users(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         first_start.log_setup_code()
         assert first_start.setup_code() in caplog.text
@@ -140,7 +140,9 @@ def test_the_log_shows_the_code_only_while_there_is_nobody(caplog: pytest.LogCap
         assert not caplog.text
 
 
-def test_the_log_shows_the_code_when_the_page_is_first_seen(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_code_is_logged_once_when_the_page_is_first_opened(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     first_start.log_setup_code_once.cache_clear()
     with caplog.at_level(logging.WARNING):
         client.get("/first-start/")
@@ -148,7 +150,7 @@ def test_the_log_shows_the_code_when_the_page_is_first_seen(client: Client, capl
     assert caplog.text.count(first_start.setup_code()) == 1
 
 
-def test_once_there_is_somebody_it_leads_to_the_chat(client: Client, ada: User) -> None:
+def test_first_start_redirects_to_the_chat_once_a_user_exists(client: Client, ada: User) -> None:
     assert client.get("/first-start/")["Location"] == "/"
     assert (
         client.post("/first-start/", {**FORM, "username": "eve", "code": first_start.setup_code()})["Location"] == "/"
@@ -157,7 +159,7 @@ def test_once_there_is_somebody_it_leads_to_the_chat(client: Client, ada: User) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_visitors_at_once_one_gets_the_account() -> None:
+def test_only_one_of_two_simultaneous_visitors_gets_the_account() -> None:
     start = threading.Barrier(2)
     responses: list[Any] = []
 

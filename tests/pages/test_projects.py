@@ -42,7 +42,7 @@ def stranger(db: None) -> Client:
     return client
 
 
-def test_a_project_is_made_with_a_name_and_instructions(member: Client, ada: User) -> None:
+def test_a_project_is_created_with_a_name_and_instructions(member: Client, ada: User) -> None:
     response = member.post("/projects/new/", {"name": " Whales ", "instructions": "Sing."})
     made = Project.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/projects/{made.pk}/")
@@ -58,7 +58,7 @@ def test_a_project_is_made_with_a_name_and_instructions(member: Client, ada: Use
         ("a\0b", "Null characters are not allowed."),
     ],
 )
-def test_what_was_typed_stays_in_the_form_beside_the_error(
+def test_an_invalid_form_keeps_the_input_and_shows_the_error(
     name: str, reason: str, member: Client, project: Project
 ) -> None:
     for address in ("/projects/new/", f"/projects/{project.pk}/settings/"):
@@ -69,19 +69,19 @@ def test_what_was_typed_stays_in_the_form_beside_the_error(
     assert list(Project.objects.values_list("name", "instructions")) == [("Whales", "Sing.")]
 
 
-def test_instructions_have_a_limit(member: Client, project: Project) -> None:
+def test_instructions_have_a_maximum_length(member: Client, project: Project) -> None:
     page = member.post(f"/projects/{project.pk}/settings/", {"name": "Whales", "instructions": "x" * 100_001})
     assert "at most 100000 characters" in page.content.decode()
     assert Project.objects.get().instructions == "Sing."
 
 
-def test_a_project_is_changed(member: Client, project: Project) -> None:
+def test_a_project_can_be_edited(member: Client, project: Project) -> None:
     response = member.post(f"/projects/{project.pk}/settings/", {"name": "Dolphins", "instructions": ""})
     assert response.status_code == 302
     assert list(Project.objects.values_list("pk", "name", "instructions")) == [(project.pk, "Dolphins", "")]
 
 
-def test_its_page_lists_its_conversations_and_no_others(member: Client, ada: User, project: Project) -> None:
+def test_a_project_page_lists_only_its_conversations(member: Client, ada: User, project: Project) -> None:
     Conversation.objects.create(owner=ada, project=project, title="Inside")
     Conversation.objects.create(owner=ada, project=project, title="Put away", archived=True)
     Conversation.objects.create(owner=ada, title="Outside")
@@ -94,7 +94,7 @@ def test_its_page_lists_its_conversations_and_no_others(member: Client, ada: Use
     assert "Outside" not in fragment
 
 
-def test_all_projects_are_listed_newest_first_with_how_much_is_in_them(
+def test_projects_are_listed_newest_first_with_their_number_of_conversations(
     member: Client, ada: User, project: Project
 ) -> None:
     Conversation.objects.create(owner=ada, project=project)
@@ -110,39 +110,39 @@ def test_all_projects_are_listed_newest_first_with_how_much_is_in_them(
     assert member.get("/projects/?before=nonsense").status_code == 400
 
 
-def test_without_projects_the_page_says_what_they_are_for(member: Client) -> None:
+def test_an_empty_project_list_explains_projects(member: Client) -> None:
     assert "groups conversations" in member.get("/projects/").content.decode()
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_for_somebody_else_it_does_not_exist(path: str, stranger: Client, project: Project, files: Path) -> None:
+def test_another_user_gets_page_not_found(path: str, stranger: Client, project: Project, files: Path) -> None:
     response = stranger.get(f"/projects/{project.pk}/{path}")
     assert response.status_code == 404
     assert b"Whales" not in response.content
 
 
 @pytest.mark.parametrize("path", ACTIONS)
-def test_nobody_else_changes_it(path: str, stranger: Client, project: Project, files: Path) -> None:
+def test_another_user_cannot_change_a_project(path: str, stranger: Client, project: Project, files: Path) -> None:
     fields = {"name": "Mine", "path": "a.txt"}
     assert stranger.post(f"/projects/{project.pk}/{path}", fields).status_code == 404
     assert Project.objects.get().name == "Whales"
     assert (files / "a.txt").exists()
 
 
-def test_somebody_elses_project_is_not_shown_by_the_list_or_a_new_chat(stranger: Client, project: Project) -> None:
+def test_lists_and_new_chats_hide_the_projects_of_other_users(stranger: Client, project: Project) -> None:
     assert b"Whales" not in stranger.get("/projects/").content
     assert stranger.get(f"/?project={project.pk}").status_code == 404
     assert stranger.get(f"/conversations/?project={project.pk}").content.strip() == b""
 
 
-def test_a_new_chat_says_to_which_project_it_will_belong(member: Client, project: Project) -> None:
+def test_a_new_chat_page_names_its_project(member: Client, project: Project) -> None:
     page = member.get(f"/?project={project.pk}").content.decode()
     assert f'data-project="{project.pk}"' in page.split("<body")[1].split(">")[0]
     for unknown in (uuid4(), "nonsense", ""):
         assert member.get(f"/?project={unknown}").status_code == 404
 
 
-def test_deleting_asks_first_and_keeps_the_conversations(
+def test_deleting_a_project_asks_for_confirmation_and_keeps_its_conversations(
     member: Client,
     ada: User,
     project: Project,
@@ -162,7 +162,7 @@ def test_deleting_asks_first_and_keeps_the_conversations(
     assert not files.exists()
 
 
-def test_its_files_are_listed_downloaded_and_deleted(member: Client, project: Project, files: Path) -> None:
+def test_project_files_can_be_listed_downloaded_and_deleted(member: Client, project: Project, files: Path) -> None:
     (files / "notes").mkdir()
     (files / "notes" / "größer & co.html").write_text("<script>alert(1)</script>")
     address = f"/projects/{project.pk}/files/"
@@ -178,7 +178,7 @@ def test_its_files_are_listed_downloaded_and_deleted(member: Client, project: Pr
 
 
 @pytest.mark.parametrize("path", ["../../../secret", "/etc/passwd", "link", "notes", "missing", "", "a\nb"])
-def test_no_path_leads_to_anything_but_its_files(path: str, member: Client, project: Project, files: Path) -> None:
+def test_paths_outside_the_project_folder_are_refused(path: str, member: Client, project: Project, files: Path) -> None:
     (files.parent.parent.parent / "secret").write_text("secret")
     (files / "notes").mkdir()
     (files / "link").symlink_to("/etc/passwd")
@@ -192,7 +192,7 @@ def test_no_path_leads_to_anything_but_its_files(path: str, member: Client, proj
     assert (files / "notes").exists()
 
 
-def test_a_link_is_deleted_without_what_it_leads_to(member: Client, project: Project, files: Path) -> None:
+def test_deleting_a_symlink_keeps_its_target(member: Client, project: Project, files: Path) -> None:
     outside = files.parent / "outside.txt"
     outside.write_text("kept")
     (files / "link").symlink_to(outside)
@@ -202,7 +202,7 @@ def test_a_link_is_deleted_without_what_it_leads_to(member: Client, project: Pro
     assert outside.read_text() == "kept"
 
 
-def test_hostile_names_are_shown_for_what_they_are(member: Client, project: Project, files: Path) -> None:
+def test_hostile_file_names_are_escaped(member: Client, project: Project, files: Path) -> None:
     for name in (b"<img src=x onerror=alert(1)>.txt", b'" onmouseover="x', "gpj.\u202eexe".encode(), b"bad\xff\nname"):
         with open(os.fsencode(files) + b"/" + name, "w"):
             pass
@@ -214,7 +214,7 @@ def test_hostile_names_are_shown_for_what_they_are(member: Client, project: Proj
     assert "bad\ufffd\ufffdname" in page
 
 
-def test_a_file_too_large_to_be_read_is_listed_without_a_download(
+def test_a_file_over_the_maximum_size_is_listed_without_a_download(
     member: Client, project: Project, files: Path
 ) -> None:
     with (files / "large.bin").open("wb") as file:

@@ -17,13 +17,13 @@ def preferences(user: User) -> Preferences:
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/settings/delete-account/"])
-def test_they_are_for_who_is_signed_in(path: str, client: Client, ada: User) -> None:
+def test_settings_pages_require_sign_in(path: str, client: Client, ada: User) -> None:
     assert client.get(path)["Location"] == f"/sign-in/?next={path}"
     assert client.post(path)["Location"] == f"/sign-in/?next={path}"
 
 
 @pytest.mark.parametrize("action", ["end-session", "time-zone", "token"])
-def test_what_is_only_sent_leads_nobody_back_to_it(action: str, client: Client, ada: User) -> None:
+def test_post_only_addresses_are_not_a_redirect_target_after_sign_in(action: str, client: Client, ada: User) -> None:
     addresses = {
         "end-session": "/settings/security/end-session/",
         "time-zone": "/settings/time-zone/",
@@ -33,11 +33,11 @@ def test_what_is_only_sent_leads_nobody_back_to_it(action: str, client: Client, 
     assert client.get(addresses[action]).status_code == 405
 
 
-def test_the_account_menu_leads_there(member: Client) -> None:
+def test_the_account_menu_links_to_the_settings(member: Client) -> None:
     assert 'href="/settings/"' in member.get("/").content.decode()
 
 
-def test_a_profile_is_stored_and_told_so(member: Client, ada: User) -> None:
+def test_a_saved_profile_is_stored_and_confirmed(member: Client, ada: User) -> None:
     response = member.post(
         "/settings/", {"first_name": "Ada L.", "username": "lovelace", "email": "a@b.example"}, follow=True
     )
@@ -51,7 +51,7 @@ def test_a_profile_is_stored_and_told_so(member: Client, ada: User) -> None:
     ("field", "value"),
     [("username", "bob"), ("username", ""), ("username", "a b"), ("email", "nowhere"), ("first_name", "x" * 151)],
 )
-def test_a_wrong_profile_is_shown_again_with_the_reason(field: str, value: str, member: Client, ada: User) -> None:
+def test_an_invalid_profile_is_shown_again_with_the_error(field: str, value: str, member: Client, ada: User) -> None:
     User.objects.create_user("bob")
     response = member.post("/settings/", {"first_name": "A", "username": "ada", "email": "a@b.example", field: value})
     html = response.content.decode()
@@ -62,7 +62,7 @@ def test_a_wrong_profile_is_shown_again_with_the_reason(field: str, value: str, 
     assert (ada.username, ada.email) == ("ada", "")
 
 
-def test_display_is_applied_to_the_very_next_page_which_says_so_in_the_new_language(member: Client, ada: User) -> None:
+def test_display_preferences_apply_to_the_next_page_and_its_confirmation(member: Client, ada: User) -> None:
     html = member.post("/settings/display/", DISPLAY, follow=True).content.decode()
     assert '<html lang="zh-hans" data-theme="dark">' in html
     assert "已保存" in html
@@ -73,13 +73,13 @@ def test_display_is_applied_to_the_very_next_page_which_says_so_in_the_new_langu
 
 
 @pytest.mark.parametrize("field", ["theme", "language", "time_zone"])
-def test_what_there_is_not_cannot_be_chosen(field: str, member: Client, ada: User) -> None:
+def test_an_unknown_choice_is_refused(field: str, member: Client, ada: User) -> None:
     response = member.post("/settings/display/", {**DISPLAY, field: "none/such"})
     assert response.context["form"].errors.keys() == {field}
     assert not Preferences.objects.exists()
 
 
-def test_instructions_are_stored_with_plain_line_ends_and_other_preferences_stay(member: Client, ada: User) -> None:
+def test_instructions_are_stored_with_newlines_and_keep_other_preferences(member: Client, ada: User) -> None:
     member.post("/settings/display/", DISPLAY)
     sent = {"default_model": "demo", "about": "I keep\r\nbees.", "how_to_answer": "In verse."}
     member.post("/settings/answers/", sent)
@@ -89,7 +89,7 @@ def test_instructions_are_stored_with_plain_line_ends_and_other_preferences_stay
     assert "I keep\nbees." in member.get("/settings/answers/").content.decode()
 
 
-def test_instructions_that_are_too_long_are_kept_on_the_page(member: Client, ada: User) -> None:
+def test_too_long_instructions_stay_in_the_form(member: Client, ada: User) -> None:
     response = member.post("/settings/answers/", {"about": "b" * 10_001, "how_to_answer": "Briefly"})
     html = response.content.decode()
     assert response.context["form"].errors.keys() == {"about"}
@@ -97,7 +97,7 @@ def test_instructions_that_are_too_long_are_kept_on_the_page(member: Client, ada
     assert "Briefly" in html
 
 
-def test_the_browser_tells_its_zone_and_the_page_asks_only_while_none_is_chosen(member: Client, ada: User) -> None:
+def test_the_page_asks_for_the_browsers_time_zone_only_while_none_is_chosen(member: Client, ada: User) -> None:
     assert '<meta name="told-time-zone" content=""' in member.get("/").content.decode()
     assert member.post("/settings/time-zone/", {"zone": "Europe/Berlin"}).status_code == 204
     assert '<meta name="told-time-zone" content="Europe/Berlin"' in member.get("/").content.decode()
@@ -109,11 +109,11 @@ def test_the_browser_tells_its_zone_and_the_page_asks_only_while_none_is_chosen(
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "x\0"])
-def test_a_zone_that_there_is_not_is_refused(zone: str, member: Client) -> None:
+def test_an_unknown_time_zone_is_refused(zone: str, member: Client) -> None:
     assert member.post("/settings/time-zone/", {"zone": zone}).status_code == 400
 
 
-def test_zones_are_named_by_place() -> None:
+def test_time_zones_are_offered_by_place_name() -> None:
     names = time_zone_names()
     assert {"Europe/Berlin", "Asia/Shanghai", "America/Argentina/Ushuaia"} <= set(names)
     assert not any(name.startswith(("Etc/", "US/", "posix")) for name in names)

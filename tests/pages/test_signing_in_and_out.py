@@ -14,32 +14,32 @@ def sign_in(client: Client, password: str = PASSWORD, next_page: str = "") -> st
     return response.get("Location", "")
 
 
-def test_the_right_password_leads_to_the_chat(client: Client, ada: User) -> None:
+def test_the_right_password_redirects_to_the_chat(client: Client, ada: User) -> None:
     assert sign_in(client) == "/"
     assert client.get("/").status_code == 200
 
 
-def test_or_to_where_one_wanted_to_go(client: Client, ada: User) -> None:
+def test_signing_in_redirects_to_the_requested_page(client: Client, ada: User) -> None:
     assert "/c/1/" in client.get("/sign-in/?next=/c/1/").content.decode()
     assert sign_in(client, next_page="/c/1/") == "/c/1/"
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_but_never_to_another_site(elsewhere: str, client: Client, ada: User) -> None:
+def test_signing_in_never_redirects_to_another_site(elsewhere: str, client: Client, ada: User) -> None:
     assert sign_in(client, next_page=elsewhere) == "/"
 
 
-def test_a_wrong_password_says_so(client: Client, ada: User) -> None:
+def test_a_wrong_password_shows_an_error(client: Client, ada: User) -> None:
     response = client.post("/sign-in/", {"username": "ada", "password": "wrong"})
     assert response.status_code == 200
     assert 'role="alert"' in response.content.decode()
 
 
-def test_who_is_signed_in_need_not_again(member: Client) -> None:
+def test_a_signed_in_user_is_redirected_from_the_sign_in_page(member: Client) -> None:
     assert member.get("/sign-in/")["Location"] == "/"
 
 
-def test_signing_out_takes_a_form_and_ends_the_session(member: Client) -> None:
+def test_signing_out_requires_post_and_ends_the_session(member: Client) -> None:
     assert member.get("/sign-out/").status_code == 405
     assert member.post("/sign-out/")["Location"] == "/sign-in/"
     assert member.get("/").status_code == 302

@@ -32,7 +32,7 @@ def formulas(source: str, element: str) -> list[str]:
         "$https://a.example$",
     ],
 )
-def test_a_formula_in_a_line_is_kept(formula: str) -> None:
+def test_an_inline_formula_keeps_its_source(formula: str) -> None:
     for form in ("so {} it is", "({}).", "**{}**", "- {}, as", "是{}的", "[{}](https://a.example)"):
         with error_note(form):
             assert formulas(form.format(formula), "span") == [formula]
@@ -49,7 +49,7 @@ def test_a_formula_in_a_line_is_kept(formula: str) -> None:
         "\\[ a\n| b |\n|---|\n\\]",
     ],
 )
-def test_a_formula_with_lines_of_its_own_is_a_block(formula: str) -> None:
+def test_a_formula_on_its_own_lines_becomes_a_block(formula: str) -> None:
     assert formulas(formula, "div") == [formula]
     assert formulas(f"before\n{formula}\nafter", "div") == [formula]
     assert formulas(f"- item\n\n  {formula.replace(chr(10), chr(10) + '  ')}\n", "div") == [formula]
@@ -76,10 +76,10 @@ def test_a_formula_with_lines_of_its_own_is_a_block(formula: str) -> None:
         "    \\[x\\]",
     ],
 )
-def test_what_is_no_formula_is_left_alone(source: str) -> None:
+def test_text_that_is_not_a_formula_stays_unchanged(source: str) -> None:
     assert 'class="math"' not in render_markdown(source)
 
 
-def test_marks_that_are_not_closed_lose_no_text() -> None:
+def test_unclosed_delimiters_lose_no_text() -> None:
     assert Page(render_markdown("$$\nx\n\nrest")).text.split() == ["$$", "x", "rest"]
     assert Page(render_markdown("$$x$$ is *it*")).text.split() == ["$$x$$", "is", "it"]

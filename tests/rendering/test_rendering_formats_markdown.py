@@ -29,11 +29,11 @@ from tests.rendering.safety import Page
         ("", ""),
     ],
 )
-def test_commonmark(source: str, html: str) -> None:
+def test_commonmark_is_rendered_as_html(source: str, html: str) -> None:
     assert render_markdown(source) == html
 
 
-def test_a_table_keeps_its_alignment_and_its_line_breaks() -> None:
+def test_a_table_keeps_alignment_and_line_breaks() -> None:
     page = Page(render_markdown("| a | b |\n|:-:|--:|\n| 1<br>2<BR/>3 | <i> |"))
     aligned = [attributes.get("align") for tag, attributes in page.elements if tag in ("th", "td")]
     assert aligned == ["center", "right"] * 2
@@ -41,14 +41,14 @@ def test_a_table_keeps_its_alignment_and_its_line_breaks() -> None:
     assert "<i>" in page.text
 
 
-def test_tasks_show_their_state_and_cannot_be_ticked() -> None:
+def test_task_checkboxes_show_their_state_and_are_disabled() -> None:
     page = Page(render_markdown("- [x] done\n- [ ] open"))
     boxes = [attributes for tag, attributes in page.elements if tag == "input"]
     assert ["checked" in box for box in boxes] == [True, False]
     assert all(box["type"] == "checkbox" and "disabled" in box for box in boxes)
 
 
-def test_a_task_gives_its_checkbox_a_name() -> None:
+def test_a_task_checkbox_is_labeled_with_the_task() -> None:
     page = Page(render_markdown("- [x] *call* `me` & <you>\n  $x$\n\n- [ ] rest"))
     assert [attributes["aria-label"] for tag, attributes in page.elements if tag == "input"] == [
         "call me & <you> $x$",
@@ -69,7 +69,7 @@ def test_a_task_gives_its_checkbox_a_name() -> None:
         ("[x](https://example.com/あ)", "https://example.com/%E3%81%82"),
     ],
 )
-def test_links_open_in_a_new_tab_without_telling_who_linked(source: str, address: str) -> None:
+def test_links_open_in_a_new_tab_without_a_referrer(source: str, address: str) -> None:
     [link] = Page(render_markdown(source)).links()
     assert link["target"] == "_blank"
     assert set((link["rel"] or "").split()) == {"noopener", "noreferrer", "nofollow"}
@@ -77,17 +77,17 @@ def test_links_open_in_a_new_tab_without_telling_who_linked(source: str, address
 
 
 @pytest.mark.parametrize("source", ["main.py", "see README.md", "example.com", "1.2.3.4", "//example.com", "a.b@c"])
-def test_what_only_resembles_an_address_is_no_link(source: str) -> None:
+def test_text_that_only_resembles_a_url_is_not_linked(source: str) -> None:
     assert Page(render_markdown(source)).links() == []
 
 
 @pytest.mark.parametrize("address", ["/admin", "../up", "?a=1", "#top", "page.html"])
-def test_an_address_within_the_site_leads_nowhere(address: str) -> None:
+def test_a_relative_url_gets_no_href(address: str) -> None:
     [link] = Page(render_markdown(f"[x]({address})")).links()
     assert "href" not in link
 
 
-def test_an_image_in_a_link_leaves_the_link_alone() -> None:
+def test_an_image_inside_a_link_keeps_the_link() -> None:
     page = Page(render_markdown("[![build](https://a.example/badge.svg) status](https://b.example)"))
     assert [link["href"] for link in page.links()] == ["https://b.example"]
     assert page.text.strip() == "build status"
@@ -96,11 +96,11 @@ def test_an_image_in_a_link_leaves_the_link_alone() -> None:
 @pytest.mark.parametrize(
     "source", ["![](https://a.example/x.png)", "[![](https://a.example/x.png)](https://b.example)"]
 )
-def test_an_image_without_a_description_shows_its_address(source: str) -> None:
+def test_an_image_without_alt_text_shows_its_url(source: str) -> None:
     assert Page(render_markdown(source)).text.strip() == "https://a.example/x.png"
 
 
-def test_footnotes_lead_there_and_back_within_the_page() -> None:
+def test_footnotes_link_to_the_note_and_back() -> None:
     page = Page(render_markdown("a[^n] b[^n]\n\n[^n]: the note"))
     names = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     targets = {(link["href"] or "").removeprefix("#") for link in page.links()}
@@ -108,7 +108,7 @@ def test_footnotes_lead_there_and_back_within_the_page() -> None:
     assert all("target" not in link for link in page.links())
 
 
-def test_footnotes_of_two_texts_on_a_page_do_not_collide() -> None:
+def test_footnotes_of_two_texts_have_different_ids() -> None:
     names = [
         {attributes["id"] for _, attributes in Page(render_markdown(source)).elements if "id" in attributes}
         for source in ("a[^1]\n\n[^1]: x", "b[^1]\n\n[^1]: y")
@@ -116,15 +116,15 @@ def test_footnotes_of_two_texts_on_a_page_do_not_collide() -> None:
     assert not names[0] & names[1]
 
 
-def test_definitions_are_those_of_their_own_text() -> None:
+def test_link_definitions_do_not_carry_over_to_another_text() -> None:
     assert Page(render_markdown("[a]\n\n[a]: https://a.example")).links()
     assert render_markdown("[a][^1]") == "<p>[a][^1]</p>\n"
 
 
-def test_many_references_to_a_footnote_are_not_taken_for_nesting() -> None:
+def test_many_references_to_one_footnote_are_not_counted_as_nesting() -> None:
     assert render_markdown("x[^1] " * 300 + "\n\n[^1]: y").count('href="#fn-') == 300
 
 
-def test_what_is_no_text_is_replaced() -> None:
+def test_nul_and_lone_surrogates_are_replaced() -> None:
     assert render_markdown("a\0b") == "<p>a\ufffdb</p>\n"
     assert render_markdown("a\ud800b") == "<p>a?b</p>\n"

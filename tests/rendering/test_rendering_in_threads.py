@@ -10,7 +10,7 @@ SOURCE = "~~gone~~ and www.example.com and a@example.com | x\n\n" * 20
 
 
 @pytest.mark.slow
-def test_what_is_rendered_at_once_comes_out_as_it_does_alone() -> None:
+def test_rendering_in_parallel_gives_the_same_html() -> None:
     alone = render_markdown(SOURCE)
     with ThreadPoolExecutor(8) as threads:
         rendered = list(threads.map(render_markdown, [SOURCE] * 100))

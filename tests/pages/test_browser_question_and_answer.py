@@ -14,7 +14,7 @@ CONVERSATION = re.compile(r"/c/[0-9a-f-]{36}/$")
 
 
 @pytest.mark.parametrize("by", ["Enter", "button", "suggestion"])
-def test_a_question_makes_a_conversation_with_an_address_of_its_own(by: str, chat: Chat, page: Page) -> None:
+def test_a_question_starts_a_conversation_with_its_own_url(by: str, chat: Chat, page: Page) -> None:
     if by == "suggestion":
         page.locator("[data-suggestion]").first.click()
     elif by == "button":
@@ -29,7 +29,7 @@ def test_a_question_makes_a_conversation_with_an_address_of_its_own(by: str, cha
     expect(page.locator("#empty")).to_have_count(0)
 
 
-def test_its_title_appears_everywhere_without_a_reload(chat: Chat, page: Page) -> None:
+def test_the_title_appears_everywhere_without_a_reload(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(page.get_by_role("heading", level=1)).to_have_text("Do whales sing?")
     expect(page).to_have_title("Do whales sing? · chatsite")
@@ -40,7 +40,7 @@ def test_its_title_appears_everywhere_without_a_reload(chat: Chat, page: Page) -
     expect(page.locator(".period h2").first).to_have_text("Today")
 
 
-def test_thinking_tools_and_text_appear_as_they_come_and_stay_after_a_reload(
+def test_thinking_tool_calls_and_text_appear_live_and_look_the_same_after_a_reload(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     thought, called, told = Gate(), Gate(), Gate()
@@ -89,7 +89,7 @@ def test_thinking_tools_and_text_appear_as_they_come_and_stay_after_a_reload(
     assert chat.answer.inner_html().replace("\n", "") == seen
 
 
-def test_thinking_that_the_reader_has_opened_stays_open(chat: Chat, model: ScriptedModel) -> None:
+def test_thinking_expanded_by_the_reader_stays_open(chat: Chat, model: ScriptedModel) -> None:
     gate = Gate()
     model.reply = [thinking("Hmm."), text("So"), wait_for(gate), text(" it is."), finish(), usage(), done()]
     chat.ask("Is it so?")
@@ -102,7 +102,7 @@ def test_thinking_that_the_reader_has_opened_stays_open(chat: Chat, model: Scrip
     expect(chat.steps("thinking")).to_have_attribute("open", "")
 
 
-def test_what_a_model_or_a_person_writes_is_never_markup(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_html_in_questions_and_answers_is_shown_as_text(chat: Chat, page: Page, model: ScriptedModel) -> None:
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     gate = Gate()
     model.reply = [thinking(evil), text(evil), wait_for(gate), finish(), usage(), done()]
@@ -118,7 +118,7 @@ def test_what_a_model_or_a_person_writes_is_never_markup(chat: Chat, page: Page,
     assert "owned" not in page.title().replace(evil, "")[:5]
 
 
-def test_a_long_text_is_whole_while_it_comes_and_the_same_when_it_is_there(chat: Chat, model: ScriptedModel) -> None:
+def test_a_long_text_is_complete_while_it_streams_and_unchanged_when_it_ends(chat: Chat, model: ScriptedModel) -> None:
     lines = [f"line {number} " + "word " * (number % 40) + "\n" * (1 + number % 3) for number in range(200)]
     gate = Gate()
     model.reply = [*map(text, lines), wait_for(gate), finish(), usage(), done()]
@@ -133,13 +133,13 @@ def test_a_long_text_is_whole_while_it_comes_and_the_same_when_it_is_there(chat:
     assert paragraphs.all_text_contents() == while_it_comes
 
 
-def test_the_finished_answer_is_announced_once_it_is_there(chat: Chat, page: Page) -> None:
+def test_a_finished_answer_is_announced_to_screen_readers(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
     expect(page.locator("#announcer")).to_have_text("Answer finished. Whales sing.")
 
 
 @pytest.mark.parametrize("by", ["button", "Esc"])
-def test_stop_ends_the_answer_and_keeps_what_there_is(by: str, chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_stop_ends_the_answer_and_keeps_the_text_so_far(by: str, chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = [text("Once upon"), wait_for(Gate())]
     chat.ask("Tell me a long story")
     expect(chat.steps("text")).to_have_text("Once upon")
@@ -165,7 +165,7 @@ def test_a_second_question_follows_the_first(chat: Chat, page: Page, model: Scri
     expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
 
 
-def test_nothing_scrolls_sideways_on_a_small_screen(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_small_screen_does_not_scroll_horizontally(chat: Chat, page: Page, model: ScriptedModel) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     wide = "| " + " | ".join(["column"] * 12) + " |\n|" + "---|" * 12 + "\n\n```\n" + "x" * 400 + "\n```\n" + "y" * 400
     model.reply = answer(wide, thought="z" * 400)

@@ -20,7 +20,7 @@ def stranger(db: None) -> Client:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_owner_finds_it(path: str, member: Client, ask: Callable[..., Message]) -> None:
+def test_the_owner_can_open_a_conversation(path: str, member: Client, ask: Callable[..., Message]) -> None:
     answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
     response = member.get(path.format(conversation=answer.conversation_id, message=answer.pk))
     assert response.status_code == 200
@@ -28,7 +28,7 @@ def test_the_owner_finds_it(path: str, member: Client, ask: Callable[..., Messag
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_for_somebody_else_it_does_not_exist(path: str, stranger: Client, ask: Callable[..., Message]) -> None:
+def test_another_user_gets_page_not_found(path: str, stranger: Client, ask: Callable[..., Message]) -> None:
     answer = ask("Do whales sing?", {"type": "text", "content": "They do."})
     response = stranger.get(path.format(conversation=answer.conversation_id, message=answer.pk))
     assert response.status_code == 404
@@ -36,7 +36,7 @@ def test_for_somebody_else_it_does_not_exist(path: str, stranger: Client, ask: C
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_who_is_not_signed_in_is_led_to_sign_in_and_back(
+def test_an_anonymous_visitor_is_redirected_to_sign_in_with_the_way_back(
     path: str, client: Client, ask: Callable[..., Message]
 ) -> None:
     answer = ask("Do whales sing?")
@@ -45,7 +45,7 @@ def test_who_is_not_signed_in_is_led_to_sign_in_and_back(
     assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={address}")
 
 
-def test_a_message_of_another_conversation_of_ones_own_is_not_in_this_one(
+def test_a_message_is_not_found_under_another_conversation(
     ada: User, member: Client, ask: Callable[..., Message]
 ) -> None:
     answer = ask("Do whales sing?")
@@ -53,17 +53,19 @@ def test_a_message_of_another_conversation_of_ones_own_is_not_in_this_one(
     assert member.get(f"/c/{other.pk}/messages/{answer.pk}/").status_code == 404
 
 
-def test_what_does_not_exist_is_said_plainly(member: Client) -> None:
+def test_an_unknown_conversation_shows_page_not_found(member: Client) -> None:
     response = member.get(f"/c/{uuid4()}/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
 
 
-def test_a_list_shows_only_ones_own(member: Client, stranger: Client, conversation: Conversation) -> None:
+def test_the_conversation_list_shows_only_the_users_own(
+    member: Client, stranger: Client, conversation: Conversation
+) -> None:
     assert "Whales" in member.get("/").content.decode()
     assert "Whales" not in stranger.get("/").content.decode()
     assert "Whales" not in stranger.get("/conversations/").content.decode()
 
 
-def test_pages_are_not_kept_by_caches(member: Client, conversation: Conversation) -> None:
+def test_conversation_pages_are_not_cached(member: Client, conversation: Conversation) -> None:
     assert "no-store" in member.get(f"/c/{conversation.pk}/")["Cache-Control"]

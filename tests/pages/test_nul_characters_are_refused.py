@@ -18,14 +18,14 @@ def admin(client: Client) -> Client:
     return client
 
 
-def test_signing_in(client: Client) -> None:
+def test_nul_in_the_sign_in_form_is_refused(client: Client) -> None:
     User.objects.create_user("ada")
     answered = client.post("/sign-in/", {"username": "ada\0", "password": "some\0thing"})
     assert answered.status_code == 200
     assert "Null characters are not allowed" in answered.text
 
 
-def test_making_the_first_account(client: Client) -> None:
+def test_nul_in_the_first_account_is_refused(client: Client) -> None:
     answered = client.post(
         "/first-start/", {"username": "ada\0", "password1": "long\0enough", "password2": "long\0enough"}
     )
@@ -33,14 +33,14 @@ def test_making_the_first_account(client: Client) -> None:
     assert not User.objects.exists()
 
 
-def test_the_cookie_of_a_session(client: Client) -> None:
+def test_nul_in_the_session_cookie_redirects_to_sign_in(client: Client) -> None:
     User.objects.create_user("ada")
     client.cookies["sessionid"] = "a\0b"
     assert client.get("/").status_code == 302
 
 
 @pytest.mark.parametrize("address", ["/", "/conversations/", "/c/{}/", "/c/{}/messages/"])
-def test_where_a_page_begins(admin: Client, address: str) -> None:
+def test_nul_in_a_pagination_cursor_is_not_a_server_error(admin: Client, address: str) -> None:
     conversation = Conversation.objects.create(owner=User.objects.get())
     assert admin.get(address.format(conversation.pk), {"before": "a\0b"}).status_code in (200, 400, 404)
 
@@ -52,20 +52,20 @@ def test_where_a_page_begins(admin: Client, address: str) -> None:
         "accounts/apitoken",
     ],
 )
-def test_what_an_administrator_looks_for(admin: Client, model: str) -> None:
+def test_nul_in_an_admin_search_or_filter_is_not_a_server_error(admin: Client, model: str) -> None:
     for parameter in ("q", "status", "model", "user", "id", "o", "p", "owner__id__exact"):
         with error_note(parameter):
             assert admin.get(f"/admin/{model}/", {parameter: "a\0b"}).status_code in (200, 302, 400)
 
 
 @pytest.mark.parametrize("model", ["accounts/user", "conversations/project", "accounts/apitoken"])
-def test_what_an_administrator_writes(admin: Client, model: str) -> None:
+def test_nul_in_an_admin_form_is_refused(admin: Client, model: str) -> None:
     fields = {"username": "eve\0", "password1": "a\0long one", "password2": "a\0long one", "name": "a\0b"}
     owner = str(User.objects.get().pk)
     answered = admin.post(f"/admin/{model}/add/", {**fields, "owner": owner, "user": owner, "instructions": "a\0b"})
     assert answered.status_code in (200, 403)
 
 
-def test_the_page_of_an_object(admin: Client) -> None:
+def test_nul_in_an_admin_object_id_is_not_a_server_error(admin: Client) -> None:
     assert admin.get("/admin/conversations/run/a_00b/change/").status_code in (302, 404)
     assert admin.get("/admin/accounts/user/a_00b/change/").status_code in (302, 404)

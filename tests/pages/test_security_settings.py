@@ -46,7 +46,7 @@ def authentication(user: User, client: Client) -> Authentication:
     return Authentication(user.pk, user.password, session_key=client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
-def test_a_new_password_signs_out_everywhere_else_alone(ada: User) -> None:
+def test_changing_the_password_signs_out_all_other_sessions(ada: User) -> None:
     here, there = signed_in(ada), signed_in(ada)
     form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     assert "Your password has been changed." in here.post("/settings/security/", form, follow=True).content.decode()
@@ -63,9 +63,7 @@ def test_a_new_password_signs_out_everywhere_else_alone(ada: User) -> None:
         ({"new_password1": "12345678", "new_password2": "12345678"}, "new_password2"),
     ],
 )
-def test_a_wrong_change_of_password_changes_nothing(
-    changes: dict[str, str], field: str, member: Client, ada: User
-) -> None:
+def test_an_invalid_password_change_is_refused(changes: dict[str, str], field: str, member: Client, ada: User) -> None:
     form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW, **changes}
     response = member.post("/settings/security/", form)
     assert response.context["form"].errors.keys() == {field}
@@ -74,7 +72,7 @@ def test_a_wrong_change_of_password_changes_nothing(
     assert ada.check_password(PASSWORD)
 
 
-def test_sessions_are_listed_by_browser_and_never_by_their_key(ada: User) -> None:
+def test_sessions_are_listed_by_browser_without_their_keys(ada: User) -> None:
     here, there = signed_in(ada), signed_in(ada, IPHONE)
     signed_in(User.objects.create_user("bob", password=PASSWORD), "Chrome/1 Windows")
     html = here.get("/settings/security/").content.decode()
@@ -84,7 +82,7 @@ def test_sessions_are_listed_by_browser_and_never_by_their_key(ada: User) -> Non
         assert client.cookies[settings.SESSION_COOKIE_NAME].value not in html
 
 
-def test_one_other_session_can_be_ended(ada: User) -> None:
+def test_a_single_other_session_can_be_ended(ada: User) -> None:
     here, there, elsewhere = signed_in(ada), signed_in(ada, IPHONE), signed_in(ada)
     html = here.get("/settings/security/").content.decode()
     [session_id] = re.findall(r'Safari on iPhone.*?name="session" value="(\w+)"', html, re.DOTALL)[:1]
@@ -92,7 +90,7 @@ def test_one_other_session_can_be_ended(ada: User) -> None:
     assert [is_in(client) for client in (here, there, elsewhere)] == [True, False, True]
 
 
-def test_signing_out_everywhere_else_ends_connections_of_the_others_alone(ada: User) -> None:
+def test_signing_out_everywhere_else_revokes_only_the_users_other_sessions(ada: User) -> None:
     here, there = signed_in(ada), signed_in(ada)
     revocation = {client: authentication(ada, client) for client in (here, there)}
     bob = User.objects.create_user("bob", password=PASSWORD)
@@ -104,7 +102,7 @@ def test_signing_out_everywhere_else_ends_connections_of_the_others_alone(ada: U
     assert is_in(bobs)
 
 
-def test_a_session_of_somebody_else_cannot_be_ended(ada: User) -> None:
+def test_another_users_session_cannot_be_ended(ada: User) -> None:
     bob = User.objects.create_user("bob", password=PASSWORD)
     bobs = signed_in(bob)
     html = bobs.get("/settings/security/").content.decode()
@@ -116,7 +114,7 @@ def test_a_session_of_somebody_else_cannot_be_ended(ada: User) -> None:
     assert is_in(bobs)
 
 
-def test_a_session_that_is_used_lasts(ada: User) -> None:
+def test_using_a_session_extends_it(ada: User) -> None:
     client = signed_in(ada)
     session = Session.objects.get(user=ada)
     kept = SessionStore(session.session_key)
@@ -128,7 +126,7 @@ def test_a_session_that_is_used_lasts(ada: User) -> None:
     assert Session.objects.get(user=ada).get_decoded()["seen"] > kept["seen"]
 
 
-def test_a_token_is_shown_once_and_works(member: Client, ada: User) -> None:
+def test_a_new_token_is_shown_once_and_is_valid(member: Client, ada: User) -> None:
     response = member.post("/settings/tokens/", {"name": "robot"})
     [text] = re.findall(r'<code id="new-token"[^>]*>([\w-]+)</code>', response.content.decode())
     assert "no-store" in response["Cache-Control"]
@@ -141,12 +139,12 @@ def test_a_token_is_shown_once_and_works(member: Client, ada: User) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a\0b"])
-def test_a_token_needs_a_name_that_can_be_kept(name: str, member: Client) -> None:
+def test_a_token_with_an_invalid_name_is_refused(name: str, member: Client) -> None:
     assert member.post("/settings/tokens/", {"name": name}).context["form"].errors
     assert not ApiToken.objects.exists()
 
 
-def test_a_token_that_is_revoked_is_not_listed_and_lets_nobody_in(member: Client, ada: User) -> None:
+def test_a_revoked_token_is_invalid_and_not_listed(member: Client, ada: User) -> None:
     token, text = ApiToken.objects.issue(user_id=ada.pk, name="robot")
     html = member.post(f"/settings/tokens/{token.pk}/revoke/", follow=True).content.decode()
     assert "“robot” has been revoked." in html
@@ -154,7 +152,7 @@ def test_a_token_that_is_revoked_is_not_listed_and_lets_nobody_in(member: Client
     assert ApiToken.objects.find(text) is None
 
 
-def test_the_tokens_of_others_are_neither_listed_nor_revoked(member: Client) -> None:
+def test_tokens_of_other_users_are_not_listed_and_cannot_be_revoked(member: Client) -> None:
     bob = User.objects.create_user("bob")
     token, text = ApiToken.objects.issue(user_id=bob.pk, name="of bob")
     assert "of bob" not in member.get("/settings/tokens/").content.decode()
@@ -165,7 +163,7 @@ def test_the_tokens_of_others_are_neither_listed_nor_revoked(member: Client) -> 
 # The end of an account
 
 
-def test_an_account_goes_with_all_that_is_its_own_but_for_the_ledger(
+def test_deleting_an_account_deletes_everything_but_its_token_usage(
     ada: User, settings: Settings, tmp_path: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     settings.VAR_DIR = tmp_path
@@ -197,13 +195,13 @@ def test_an_account_goes_with_all_that_is_its_own_but_for_the_ledger(
     assert (tmp_path / "workspaces" / "users" / "999" / "notes.txt").exists()
 
 
-def test_it_takes_the_password(member: Client, ada: User) -> None:
+def test_deleting_an_account_requires_the_password(member: Client, ada: User) -> None:
     response = member.post("/settings/delete-account/", {"password": "wrong"})
     assert response.context["form"].errors.keys() == {"password"}
     assert User.objects.filter(pk=ada.pk).exists()
 
 
-def test_the_last_administrator_stays(member: Client, ada: User) -> None:
+def test_the_only_active_administrator_cannot_be_deleted(member: Client, ada: User) -> None:
     User.objects.filter(pk=ada.pk).update(is_superuser=True)
     User.objects.create_superuser("blocked", is_active=False)
     html = member.post("/settings/delete-account/", {"password": PASSWORD}).content.decode()

@@ -9,9 +9,7 @@ from tests.modelserver import Reply, answer, calls, status, tool_call
 from tests.pages.browsing import Chat, ScriptedModel
 
 
-def test_a_failure_is_a_sentence_and_retry_asks_again_in_its_place(
-    chat: Chat, page: Page, model: ScriptedModel
-) -> None:
+def test_a_failure_shows_a_message_and_retry_replaces_the_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = status(503)
     chat.ask("Do whales sing?")
     expect(chat.answer.locator(".failure")).to_contain_text("The model's server is not available right now.")
@@ -27,7 +25,7 @@ def test_a_failure_is_a_sentence_and_retry_asks_again_in_its_place(
     expect(chat.answer).to_contain_text("They do.")
 
 
-def test_retry_of_a_later_question_keeps_what_was_before_it(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_retrying_a_later_question_keeps_the_earlier_exchange(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     expect(chat.answer).to_have_attribute("data-status", "complete")
     model.reply = status(503)
@@ -39,7 +37,7 @@ def test_retry_of_a_later_question_keeps_what_was_before_it(chat: Chat, page: Pa
     expect(chat.questions).to_have_text(["Do whales sing?", "At night?"])
 
 
-def test_retrying_waits_as_long_as_the_models_server_wants(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_retry_is_disabled_until_the_retry_after_time_has_passed(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = status(429, headers={"Retry-After": "6"})
     chat.ask("Do whales sing?")
     failure = chat.answer.locator(".failure")
@@ -52,7 +50,7 @@ def test_retrying_waits_as_long_as_the_models_server_wants(chat: Chat, page: Pag
     expect(chat.steps("text")).to_have_text("They do.")
 
 
-def test_what_a_failed_answer_took_is_counted_at_once(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_the_tokens_of_a_failed_answer_are_counted_immediately(chat: Chat, page: Page, model: ScriptedModel) -> None:
     replies: Iterator[Reply] = iter([calls(tool_call("calculator", {"expression": "6*7"})), status(503)])
     model.reply = lambda request: next(replies)
     chat.ask("6*7?")
@@ -64,14 +62,14 @@ def test_what_a_failed_answer_took_is_counted_at_once(chat: Chat, page: Page, mo
     expect(tokens).to_have_text(live)
 
 
-def test_where_retrying_cannot_help_there_is_no_button(chat: Chat, model: ScriptedModel) -> None:
+def test_a_failure_that_is_not_retryable_has_no_retry_button(chat: Chat, model: ScriptedModel) -> None:
     model.reply = status(401)
     chat.ask("Do whales sing?")
     expect(chat.answer.locator(".failure")).to_contain_text("The model's server rejected this server's API key")
     expect(chat.answer.get_by_role("button", name="Retry")).to_be_hidden()
 
 
-def test_a_refused_message_stays_in_the_field_under_a_sentence(chat: Chat, page: Page) -> None:
+def test_a_refused_message_stays_in_the_field_with_an_error(chat: Chat, page: Page) -> None:
     too_long = "x" * 200_001
     chat.field.fill(too_long)
     chat.send.click()

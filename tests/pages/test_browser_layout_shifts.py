@@ -100,9 +100,7 @@ def total(page: Page) -> tuple[float, Any]:
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_a_page_that_comes_slowly_is_shown_as_it_will_stand(
-    width: int, site: str, signed_in: StorageState, page: Page
-) -> None:
+def test_a_slowly_loading_page_does_not_shift(width: int, site: str, signed_in: StorageState, page: Page) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.add_init_script(OBSERVE)
     cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in signed_in["cookies"])
@@ -116,7 +114,7 @@ def test_a_page_that_comes_slowly_is_shown_as_it_will_stand(
 
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("length", [1, 12], ids=["an answer that fits in the window", "a long answer"])
-def test_nothing_jumps_from_the_first_word_to_the_stored_answer(
+def test_an_answer_does_not_shift_from_its_first_word_to_the_stored_rendering(
     length: int, width: int, chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     page.set_viewport_size({"width": width, "height": 800})
@@ -130,9 +128,7 @@ def test_nothing_jumps_from_the_first_word_to_the_stored_answer(
     assert moved < MOST, shifts
 
 
-def test_nothing_jumps_where_thinking_is_folded_and_tools_are_called(
-    chat: Chat, page: Page, model: ScriptedModel
-) -> None:
+def test_collapsing_thinking_and_tool_calls_do_not_shift_the_page(chat: Chat, page: Page, model: ScriptedModel) -> None:
     """The fold of what was thought moves what is below it, which is nothing yet."""
     watch_shifts(page)
     called = calls(
@@ -150,7 +146,7 @@ def test_nothing_jumps_where_thinking_is_folded_and_tools_are_called(
     assert moved < MOST, shifts
 
 
-def test_what_a_reader_looks_at_stays_while_the_answer_goes_on_and_ends(
+def test_a_scrolled_up_view_does_not_shift_while_the_answer_streams_and_ends(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     watch_shifts(page)

@@ -48,7 +48,7 @@ def with_tools(gate: Gate) -> Iterator[Reply]:
     yield [text("It is "), wait_for(gate), text("42 & <more>."), finish(), usage(), done()]
 
 
-def test_while_it_is_made(
+def test_live_and_stored_markup_match_during_a_run(
     chat: Chat, page: Page, browser: Browser, signed_in: StorageState, model: ScriptedModel
 ) -> None:
     gate = Gate()
@@ -63,7 +63,7 @@ def test_while_it_is_made(
     gate.open()
 
 
-def test_when_it_is_done_and_after_a_reload(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_live_and_stored_markup_match_after_a_run(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
     gate.open()
     replies = with_tools(gate)
@@ -78,7 +78,9 @@ def test_when_it_is_done_and_after_a_reload(chat: Chat, page: Page, model: Scrip
 
 
 @pytest.mark.parametrize("how", ["failed", "cancelled", "length"])
-def test_when_it_ended_otherwise(how: str, chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_live_and_stored_markup_match_after_a_failed_cancelled_or_truncated_run(
+    how: str, chat: Chat, page: Page, model: ScriptedModel
+) -> None:
     stuck = Gate()
     model.reply = {
         "failed": status(503),

@@ -33,7 +33,7 @@ def queries(member: Client) -> Callable[[str], list[str]]:
     return queries
 
 
-def test_a_conversation_takes_as_many_queries_long_or_short(
+def test_the_number_of_queries_does_not_depend_on_the_length_of_a_conversation(
     queries: Callable[[str], list[str]], conversation: Conversation, ask: Callable[..., Message]
 ) -> None:
     ask("first", *STEPS)
@@ -44,7 +44,7 @@ def test_a_conversation_takes_as_many_queries_long_or_short(
     assert len(short) == len(long) <= 10, "\n".join(long)
 
 
-def test_the_first_look_at_many_texts_stores_them_at_once(
+def test_the_first_view_stores_all_rendered_texts_in_one_update(
     member: Client, conversation: Conversation, ask: Callable[..., Message]
 ) -> None:
     for number in range(20):
@@ -54,7 +54,9 @@ def test_the_first_look_at_many_texts_stores_them_at_once(
     assert sum(query["sql"].startswith("UPDATE") for query in captured.captured_queries) == 1
 
 
-def test_the_list_takes_one_query_and_reads_no_bodies(queries: Callable[[str], list[str]], ada: User) -> None:
+def test_the_conversation_list_takes_few_queries_and_reads_no_messages(
+    queries: Callable[[str], list[str]], ada: User
+) -> None:
     Conversation.objects.bulk_create(Conversation(owner=ada, title=str(number)) for number in range(200))
     made = queries("/conversations/")
     assert len(made) <= 3, "\n".join(made)

@@ -30,11 +30,11 @@ def titles(html: str) -> list[str]:
         (NOW - timedelta(days=80), "December 2025"),
     ],
 )
-def test_conversations_are_listed_by_the_readers_day(moment: datetime, heading: str) -> None:
+def test_conversations_are_grouped_by_day_in_the_users_time_zone(moment: datetime, heading: str) -> None:
     assert period_label(moment, NOW) == heading
 
 
-def test_newest_activity_comes_first_and_further_pages_hold_the_rest(member: Client, ada: User) -> None:
+def test_conversations_are_paginated_by_newest_activity(member: Client, ada: User) -> None:
     now = timezone.now()
     Conversation.objects.bulk_create(
         Conversation(owner=ada, title=f"no {number}", updated_at=now - timedelta(hours=number)) for number in range(120)
@@ -47,17 +47,17 @@ def test_newest_activity_comes_first_and_further_pages_hold_the_rest(member: Cli
     assert found == [f"no {number}" for number in range(120)]
 
 
-def test_one_without_a_title_has_a_name_all_the_same(member: Client, ada: User) -> None:
+def test_a_conversation_without_a_title_has_a_default_name(member: Client, ada: User) -> None:
     Conversation.objects.create(owner=ada)
     assert titles(member.get("/conversations/").content.decode()) == ["New conversation"]
 
 
-def test_archived_ones_are_not_listed(member: Client, ada: User) -> None:
+def test_archived_conversations_are_not_listed(member: Client, ada: User) -> None:
     Conversation.objects.create(owner=ada, title="old", archived=True)
     assert titles(member.get("/conversations/").content.decode()) == []
 
 
-def test_a_dot_marks_those_that_are_being_answered(member: Client, ada: User, conversation: Conversation) -> None:
+def test_a_conversation_with_a_live_run_is_marked(member: Client, ada: User, conversation: Conversation) -> None:
     assert 'class="conversation live"' not in member.get("/conversations/").content.decode()
     asked = Message.objects.create(conversation=conversation, role="user")
     answer = Message.objects.create(conversation=conversation, role="assistant", parent=asked, status="streaming")
@@ -65,7 +65,7 @@ def test_a_dot_marks_those_that_are_being_answered(member: Client, ada: User, co
     assert 'class="conversation live"' in member.get("/conversations/").content.decode()
 
 
-def test_the_open_one_is_marked(member: Client, conversation: Conversation) -> None:
+def test_the_open_conversation_is_marked_as_current(member: Client, conversation: Conversation) -> None:
     assert 'aria-current="page"' in member.get(f"/c/{conversation.pk}/").content.decode()
     assert 'aria-current="page"' not in member.get("/").content.decode()
 
@@ -74,7 +74,7 @@ def test_an_unknown_cursor_is_a_bad_request(member: Client) -> None:
     assert member.get("/conversations/?before=nonsense").status_code == 400
 
 
-def test_pinned_ones_come_first_on_however_many_pages(member: Client, ada: User) -> None:
+def test_pinned_conversations_come_first_across_all_pages(member: Client, ada: User) -> None:
     now = timezone.now()
     Conversation.objects.bulk_create(
         Conversation(
@@ -95,7 +95,7 @@ def test_pinned_ones_come_first_on_however_many_pages(member: Client, ada: User)
     assert hours[65:] == sorted(hours[65:])
 
 
-def test_archived_ones_have_a_page_of_their_own(member: Client, ada: User) -> None:
+def test_archived_conversations_have_their_own_page(member: Client, ada: User) -> None:
     now = timezone.now()
     Conversation.objects.bulk_create(
         Conversation(owner=ada, title=f"{number}", archived=number > 0, updated_at=now - timedelta(hours=number))
@@ -107,7 +107,7 @@ def test_archived_ones_have_a_page_of_their_own(member: Client, ada: User) -> No
     assert titles(rest) == [f"{number}" for number in range(51, 71)]
 
 
-def test_newest_projects_stand_in_the_column(member: Client, ada: User) -> None:
+def test_the_sidebar_shows_the_five_newest_projects(member: Client, ada: User) -> None:
     for number in range(7):
         Project.objects.create(owner=ada, name=f"project {number}")
     shown = re.findall(r"project \d", member.get("/").content.decode())

@@ -52,7 +52,7 @@ def attributes_in_order(html: str) -> list[object]:
     return [page.text.split(), *((tag, sorted(attributes.items(), key=str)) for tag, attributes in page.elements)]
 
 
-def test_marks_are_formatted_before_they_are_closed(chat: Chat, model: ScriptedModel) -> None:
+def test_markup_is_formatted_before_it_is_closed(chat: Chat, model: ScriptedModel) -> None:
     gate = Gate()
     model.reply = [text("## The *sea*\n\nIt is **very de"), wait_for(gate), text("ep**."), finish(), usage(), done()]
     chat.ask("Tell me.")
@@ -64,7 +64,7 @@ def test_marks_are_formatted_before_they_are_closed(chat: Chat, model: ScriptedM
     expect(prose.locator("p strong")).to_have_text("very deep")
 
 
-def test_the_servers_rendering_leaves_what_is_alike_in_its_place(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_the_servers_rendering_keeps_identical_elements(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
     model.reply = [text(f"One *word*.\n\n{CODE}```\n\n| a |\n|-|\n| b |\n\nMore[^1].\n\n[^1]: Noted."), *ending(gate)]
     chat.ask("Tell me.")
@@ -79,7 +79,7 @@ def test_the_servers_rendering_leaves_what_is_alike_in_its_place(chat: Chat, pag
     expect(prose.locator(".hljs-number").first).to_be_visible()
 
 
-def test_code_has_a_language_colours_and_buttons(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_code_blocks_have_a_language_colors_and_buttons(chat: Chat, page: Page, model: ScriptedModel) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     model.reply = [text(f"{CODE}```\n"), finish(), usage(), done()]
     chat.ask("Code!")
@@ -96,7 +96,7 @@ def test_code_has_a_language_colours_and_buttons(chat: Chat, page: Page, model: 
     assert block.locator("code").evaluate("code => getComputedStyle(code).whiteSpaceCollapse") == "preserve"
 
 
-def test_formulas_are_drawn_live_and_after_a_reload(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_formulas_are_rendered_live_and_after_a_reload(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
     model.reply = [text("So $a_1$ is\n\n$$\n\\frac{1}{2}\n$$\n\nand \\(x\\) $5.\n"), *ending(gate)]
     chat.ask("Reckon.")
@@ -126,7 +126,7 @@ def test_links_open_in_a_new_tab_and_images_are_links(chat: Chat, model: Scripte
     gate.open()
 
 
-def test_without_npms_packages_texts_are_plain_until_they_are_whole(model: ScriptedModel, page: Page) -> None:
+def test_without_npm_packages_a_text_is_plain_until_it_is_complete(model: ScriptedModel, page: Page) -> None:
     gate = Gate()
     page.route("**/npm/**", lambda route: route.abort())
     page.goto("/")
@@ -138,7 +138,7 @@ def test_without_npms_packages_texts_are_plain_until_they_are_whole(model: Scrip
     expect(chat.steps("text").locator("strong")).to_have_text("so")
 
 
-def test_what_streams_in_pieces_ends_as_what_the_server_makes(chat: Chat, page: Page) -> None:
+def test_a_streamed_text_ends_up_as_the_servers_rendering(chat: Chat, page: Page) -> None:
     """But for definitions that come after their use, which the server knows alone."""
     many = (
         "".join(f"- item **{n}**\n" for n in range(400))
@@ -152,7 +152,7 @@ def test_what_streams_in_pieces_ends_as_what_the_server_makes(chat: Chat, page: 
             assert attributes_in_order(live) == attributes_in_order(server), (size, source)
 
 
-def test_hostile_texts_are_harmless_while_they_stream(chat: Chat, page: Page, complaints: list[str]) -> None:
+def test_hostile_texts_are_safe_while_they_stream(chat: Chat, page: Page, complaints: list[str]) -> None:
     for source in HOSTILE:
         if "\ud800" not in source:
             assert Parsed(page.evaluate(STREAM, [f"before\n\n{source}", 3])).unsafe == [], source

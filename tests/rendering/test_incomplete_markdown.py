@@ -37,24 +37,24 @@ PARAGRAPHS = {
 NOTHING_YET = ["# ", "```", "```py", "- [ ", "- [x]", "> ", "1.", "*", "---", "=="]
 
 
-def test_marks_in_a_line_are_closed_or_left_out(tmp_path: Path) -> None:
+def test_incomplete_inline_markup_is_closed_or_omitted(tmp_path: Path) -> None:
     rendered = render_as_the_page(list(PARAGRAPHS), tmp_path, "open")
     found = [re.sub(r"^<p>|</p>\n$", "", html.replace("</p>\n<p>", "")) for html in rendered]
     assert dict(zip(PARAGRAPHS, found, strict=True)) == PARAGRAPHS
 
 
-def test_a_half_link_shows_its_text_and_leads_where_it_is_known_to(tmp_path: Path) -> None:
+def test_an_incomplete_link_shows_its_text_and_uses_the_url_so_far(tmp_path: Path) -> None:
     sources = ["[the guide](https://a.example/x", '[the guide](https://a.example/x "its ti', "<https://a.example/x"]
     for html in render_as_the_page(sources, tmp_path, "open"):
         assert html.startswith('<p><a href="https://a.example/x"')
         assert "(" not in html
 
 
-def test_what_is_only_the_start_of_a_block_is_not_shown(tmp_path: Path) -> None:
+def test_a_partial_block_marker_is_not_shown(tmp_path: Path) -> None:
     assert set(render_as_the_page(NOTHING_YET, tmp_path, "open")) <= {"", "<p></p>\n"}
 
 
-def test_no_answer_shows_a_mark_that_is_about_to_go(tmp_path: Path) -> None:
+def test_no_prefix_of_an_answer_shows_markup_characters(tmp_path: Path) -> None:
     text = ANSWERS[0]
     rendered = render_as_the_page([text[:size] for size in range(1, len(text) + 1)], tmp_path, "open")
     shown = [re.sub(r"<[^>]*>", "", html) for html in rendered]

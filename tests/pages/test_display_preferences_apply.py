@@ -25,7 +25,7 @@ def prefer(user: User, **fields: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_visitor_reads_what_the_browser_asks_for(client: Client, ada: User) -> None:
+def test_an_anonymous_page_uses_the_browsers_language(client: Client, ada: User) -> None:
     response = client.get("/sign-in/", headers=CHINESE)
     assert '<html lang="zh-hans"' in response.content.decode()
     assert "登录" in response.content.decode()
@@ -34,7 +34,7 @@ def test_a_visitor_reads_what_the_browser_asks_for(client: Client, ada: User) ->
     assert '<html lang="en"' in html_of(client, "/sign-in/", **{"Accept-Language": "fr"})
 
 
-def test_the_chosen_language_wins_over_the_browsers(member: Client, ada: User) -> None:
+def test_the_chosen_language_overrides_the_browsers(member: Client, ada: User) -> None:
     assert 'lang="zh-hans"' in html_of(member, **CHINESE)
     prefer(ada, language="en")
     assert 'lang="en"' in html_of(member, **CHINESE)
@@ -44,25 +44,27 @@ def test_the_chosen_language_wins_over_the_browsers(member: Client, ada: User) -
     assert response["Content-Language"] == "zh-hans"
 
 
-def test_a_language_that_is_no_more_is_the_browsers(member: Client, ada: User) -> None:
+def test_an_unsupported_stored_language_falls_back_to_the_browsers(member: Client, ada: User) -> None:
     prefer(ada, language="tlh")
     assert 'lang="zh-hans"' in html_of(member, **CHINESE)
 
 
-def test_the_admin_pages_follow_too(admin_client: Client, admin_user: User) -> None:
+def test_the_admin_uses_the_chosen_language(admin_client: Client, admin_user: User) -> None:
     prefer(admin_user, language="zh-hans")
     assert "认证和授权" in html_of(admin_client, "/admin/")
 
 
 @pytest.mark.parametrize(("theme", "attribute"), [("system", ""), ("light", "light"), ("dark", "dark")])
 @pytest.mark.parametrize("path", ["/", "/nowhere/"])
-def test_the_theme_is_in_the_page_itself(theme: str, attribute: str, path: str, member: Client, ada: User) -> None:
+def test_the_theme_is_an_attribute_of_the_html_element(
+    theme: str, attribute: str, path: str, member: Client, ada: User
+) -> None:
     prefer(ada, theme=theme)
     found = re.search(r'<html[^>]* data-theme="(\w+)"', html_of(member, path))
     assert (found[1] if found else "") == attribute
 
 
-def test_days_are_those_of_the_chosen_zone_else_of_the_browsers(
+def test_days_use_the_chosen_time_zone_or_the_browsers(
     member: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 3, 14, 22, 0, tzinfo=UTC))
@@ -74,7 +76,7 @@ def test_days_are_those_of_the_chosen_zone_else_of_the_browsers(
     assert "Yesterday" in html_of(member, "/conversations/")
 
 
-def test_nothing_stays_behind_for_the_next_request(member: Client, ada: User) -> None:
+def test_language_and_time_zone_are_reset_after_a_request(member: Client, ada: User) -> None:
     prefer(ada, language="zh-hans", time_zone="Asia/Tokyo")
     before = translation.get_language(), timezone.get_current_timezone_name()
     member.get("/")
@@ -83,7 +85,7 @@ def test_nothing_stays_behind_for_the_next_request(member: Client, ada: User) ->
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_they_hold_also_where_pages_are_served_asynchronously() -> None:
+async def test_preferences_apply_to_asynchronous_requests() -> None:
     user = await User.objects.acreate(username="ada")
     await Preferences.objects.acreate(user=user, language="zh-hans", theme="dark")
     browser = AsyncClient()
@@ -93,7 +95,7 @@ async def test_they_hold_also_where_pages_are_served_asynchronously() -> None:
     assert response["Content-Language"] == "zh-hans"
 
 
-def test_a_language_from_right_to_left_turns_the_page(member: Client) -> None:
+def test_a_right_to_left_language_sets_the_page_direction(member: Client) -> None:
     from django.template.loader import render_to_string
 
     with translation.override("ar"):

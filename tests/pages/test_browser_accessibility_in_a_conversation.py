@@ -23,13 +23,13 @@ def asked(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
     return chat
 
 
-def test_the_menu_of_models(asked: Chat, page: Page) -> None:
+def test_the_model_menu_is_accessible(asked: Chat, page: Page) -> None:
     page.get_by_role("button", name="Model: test-model").click()
     expect(page.get_by_role("menu", name="Models")).to_be_visible()
     assert violations_in_every_look(page) == {}
 
 
-def test_the_settings_with_what_is_wrong_in_them(asked: Chat, page: Page) -> None:
+def test_the_settings_dialog_with_errors_is_accessible(asked: Chat, page: Page) -> None:
     page.get_by_role("button", name="Settings of this conversation").click()
     page.get_by_label("All tools").uncheck()
     page.get_by_label("Temperature").fill("hot")
@@ -38,7 +38,7 @@ def test_the_settings_with_what_is_wrong_in_them(asked: Chat, page: Page) -> Non
     assert violations_in_every_look(page) == {}
 
 
-def test_a_question_being_edited_an_answer_being_rated_and_a_title_being_changed(asked: Chat, page: Page) -> None:
+def test_the_fields_for_editing_rating_and_renaming_are_accessible(asked: Chat, page: Page) -> None:
     asked.action("Bad answer").click()
     expect(page.locator(".comment")).to_be_visible()
     asked.questions.hover()
@@ -48,7 +48,7 @@ def test_a_question_being_edited_an_answer_being_rated_and_a_title_being_changed
     assert violations_in_every_look(page) == {}
 
 
-def test_a_long_text_shown_whole(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_long_text_shown_in_full_is_accessible(chat: Chat, page: Page, model: ScriptedModel) -> None:
     content = "".join(f"line {number}\n" for number in range(4_000))
     replies = iter([calls(tool_call("write_file", {"path": "long.txt", "content": content})), answer("Written.")])
     model.reply = lambda request: next(replies)

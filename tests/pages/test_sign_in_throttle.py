@@ -30,7 +30,9 @@ def guess(client: Client, password: str = "wrong", username: str = "ada", addres
     return "" if response.status_code == 302 else " ".join(response.context["form"].non_field_errors())
 
 
-def test_after_so_many_wrong_ones_even_the_right_one_waits(client: Client, ada: User, clock: list[float]) -> None:
+def test_after_too_many_wrong_passwords_even_the_right_one_is_refused(
+    client: Client, ada: User, clock: list[float]
+) -> None:
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
         assert guess(client) == "The username or password is incorrect."
     assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 10 minutes."
@@ -40,7 +42,7 @@ def test_after_so_many_wrong_ones_even_the_right_one_waits(client: Client, ada: 
     assert guess(client, PASSWORD) == ""
 
 
-def test_the_owner_is_not_kept_out_elsewhere_nor_are_others_here(client: Client, ada: User) -> None:
+def test_other_addresses_and_other_accounts_are_not_throttled(client: Client, ada: User) -> None:
     User.objects.create_user("bob", password=PASSWORD)
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
         guess(client)
@@ -49,13 +51,13 @@ def test_the_owner_is_not_kept_out_elsewhere_nor_are_others_here(client: Client,
     assert guess(Client(), PASSWORD, username="bob") == ""
 
 
-def test_another_spelling_of_the_name_is_no_other_account(client: Client, ada: User) -> None:
+def test_attempts_are_counted_regardless_of_the_case_of_the_username(client: Client, ada: User) -> None:
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
         guess(client, username="ADA")
     assert "too many" in guess(client, PASSWORD)
 
 
-def test_guesses_at_many_accounts_from_one_address_wait(
+def test_attempts_on_many_accounts_from_one_address_are_throttled(
     client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in_throttle, "MAX_PER_ADDRESS", 12)
@@ -65,7 +67,7 @@ def test_guesses_at_many_accounts_from_one_address_wait(
     assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
 
 
-def test_guesses_at_one_account_from_many_addresses_wait(
+def test_attempts_on_one_account_from_many_addresses_are_throttled(
     client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sign_in_throttle, "MAX_PER_ACCOUNT", 12)
@@ -75,7 +77,7 @@ def test_guesses_at_one_account_from_many_addresses_wait(
 
 
 @pytest.mark.parametrize(("public_url", "counted"), [("https://chat.example.com", "198.51.100.7"), ("", "127.0.0.1")])
-def test_behind_a_proxy_the_address_is_the_one_that_it_adds(
+def test_behind_a_proxy_the_client_address_is_the_one_the_proxy_adds(
     public_url: str, counted: str, client: Client, ada: User, settings: Settings
 ) -> None:
     settings.PUBLIC_URL = public_url
@@ -83,7 +85,7 @@ def test_behind_a_proxy_the_address_is_the_one_that_it_adds(
     assert sign_in_throttle.client_address(request) == counted
 
 
-def test_without_the_cache_nobody_is_kept_out(client: Client, ada: User, settings: Settings) -> None:
+def test_sign_in_works_without_the_cache(client: Client, ada: User, settings: Settings) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
     }
@@ -91,13 +93,13 @@ def test_without_the_cache_nobody_is_kept_out(client: Client, ada: User, setting
     assert guess(client, PASSWORD) == ""
 
 
-def test_the_admin_has_no_page_of_its_own_to_guess_at(client: Client, ada: User) -> None:
+def test_the_admin_uses_the_sites_sign_in_page(client: Client, ada: User) -> None:
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/sign-in/?next=/admin/"
     assert client.post("/admin/login/", {"username": "ada", "password": PASSWORD}).status_code == 302
     assert "_auth_user_id" not in client.session
 
 
-def test_who_is_no_administrator_is_told_so_there(member: Client) -> None:
+def test_a_user_without_admin_rights_gets_403_from_the_admin(member: Client) -> None:
     response = member.get("/admin/", follow=True)
     assert response.status_code == 403
     assert "Your account is not allowed to do this." in response.content.decode()

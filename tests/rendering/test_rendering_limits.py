@@ -95,25 +95,25 @@ HTML_AT_MOST = 6 * MAX_RENDERED
 
 
 @pytest.mark.parametrize("make", DEEP)
-def test_nesting_is_followed_only_so_deep(make: Callable[[int], str]) -> None:
+def test_nesting_depth_is_limited(make: Callable[[int], str]) -> None:
     html = render_markdown(make(10_000))
     assert deepest(html) <= MAX_DEPTH + 4
     assert Page(html).unsafe == []
 
 
 @pytest.mark.parametrize("make", DEEP)
-def test_nesting_as_people_write_it_is_formatted(make: Callable[[int], str]) -> None:
+def test_ordinary_nesting_is_formatted(make: Callable[[int], str]) -> None:
     assert not render_markdown(make(6)).startswith(SHOWN_AS_SOURCE)
 
 
 @pytest.mark.parametrize("make", LONG)
-def test_long_runs_come_out_harmless(make: Callable[[int], str]) -> None:
+def test_long_repetitions_render_to_safe_html(make: Callable[[int], str]) -> None:
     assert Page(render_markdown(make(10_000))).unsafe == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", COSTLY)
-def test_time_and_size_are_bounded(make: Callable[[int], str]) -> None:
+def test_rendering_time_and_output_size_are_limited(make: Callable[[int], str]) -> None:
     source = make(MAX_SOURCE)
     assert MAX_SOURCE * 0.8 < len(source) <= MAX_SOURCE
     before = time.thread_time()
@@ -122,12 +122,12 @@ def test_time_and_size_are_bounded(make: Callable[[int], str]) -> None:
     assert len(html) < HTML_AT_MOST
 
 
-def test_a_long_text_as_people_write_it_is_formatted() -> None:
+def test_a_long_ordinary_text_is_formatted() -> None:
     html = render_markdown(ORDINARY * (MAX_SOURCE // len(ORDINARY)))
     assert html.count("<table>") == html.count("<h2>") == MAX_SOURCE // len(ORDINARY)
 
 
-def test_a_small_stack_is_enough() -> None:
+def test_rendering_works_with_a_small_stack() -> None:
     """A crash would take the whole process along."""
     rendered: list[str] = []
 
@@ -144,7 +144,7 @@ def test_a_small_stack_is_enough() -> None:
     assert len(rendered) == len(DEEP) + len(LONG)
 
 
-def test_what_is_too_long_is_shown_as_its_source() -> None:
+def test_a_text_over_the_maximum_length_is_shown_as_source() -> None:
     source = "<b> & *x*\n" * (MAX_SOURCE // 10 + 1)
     html = render_markdown(source)
     assert html.startswith(f"{SHOWN_AS_SOURCE}&lt;b&gt; &amp; *x*\n")
@@ -154,7 +154,7 @@ def test_what_is_too_long_is_shown_as_its_source() -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", "# {}", "- [ ] {}", "|a|\n|-|\n|{}|", "x[^1]\n\n[^1]: {}"])
-def test_a_paragraph_without_end_is_plain_text(form: str) -> None:
+def test_a_paragraph_over_the_maximum_length_is_plain_text(form: str) -> None:
     words = "*a* " * (MAX_INLINE // 4)
     assert "<em>" in render_markdown(form.format(words[:-4]))
     html = render_markdown(form.format(words + "*a*"))
@@ -162,7 +162,7 @@ def test_a_paragraph_without_end_is_plain_text(form: str) -> None:
     assert words.strip() in Page(html).text
 
 
-def test_nothing_of_a_text_that_nests_too_deeply_is_left_out() -> None:
+def test_a_text_that_nests_too_deeply_is_shown_in_full() -> None:
     assert "the core" in render_markdown("> " * (MAX_DEPTH - 1) + "the core")
     for levels in range(MAX_DEPTH, MAX_DEPTH + 3):
         html = render_markdown("> " * levels + "the core")

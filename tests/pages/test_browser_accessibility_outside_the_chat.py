@@ -15,7 +15,7 @@ from tests.pages.column import Column, begin
 pytestmark = pytest.mark.requires_node
 
 
-def test_a_menu_a_field_and_dialogs_of_the_list(chat: Chat, page: Page) -> None:
+def test_the_conversation_list_with_its_menu_and_dialogs_is_accessible(chat: Chat, page: Page) -> None:
     title = begin(chat)
     column = Column(page)
     column.item(title).hover()
@@ -38,7 +38,7 @@ def test_a_menu_a_field_and_dialogs_of_the_list(chat: Chat, page: Page) -> None:
     assert violations_in_every_look(page, screens=["large"]) == {}
 
 
-def test_the_search_and_the_keys(chat: Chat, page: Page) -> None:
+def test_the_search_and_keyboard_shortcuts_dialogs_are_accessible(chat: Chat, page: Page) -> None:
     begin(chat)
     search = page.get_by_role("dialog", name="Search")
     page.keyboard.press("Control+k")
@@ -54,13 +54,13 @@ def test_the_search_and_the_keys(chat: Chat, page: Page) -> None:
     assert violations_in_every_look(page) == {}
 
 
-def test_a_hidden_column(chat: Chat, page: Page) -> None:
+def test_a_page_with_a_hidden_sidebar_is_accessible(chat: Chat, page: Page) -> None:
     page.keyboard.press("Control+b")
     expect(page.locator("#sidebar")).to_be_hidden()
     assert violations_in_every_look(page, screens=["large"]) == {}
 
 
-def test_projects_and_the_archive(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_the_project_and_archive_pages_are_accessible(chat: Chat, page: Page, model: ScriptedModel) -> None:
     page.goto("/projects/new/")
     page.get_by_label("Name").fill(" ")
     page.get_by_role("button", name="Create project").click()

@@ -46,7 +46,7 @@ def differences(sources: list[str], folder: Path) -> dict[int, tuple[str, str, s
     }
 
 
-def test_of_the_specifications_examples(tmp_path: Path) -> None:
+def test_commonmark_examples_render_the_same_in_the_page_and_on_the_server(tmp_path: Path) -> None:
     examples = spec_examples()
     assert len(examples) > 640
     found = differences(examples, tmp_path)
@@ -54,11 +54,11 @@ def test_of_the_specifications_examples(tmp_path: Path) -> None:
     assert set(CHOSEN_DIFFERENCES) <= set(found), "some differences are none any more"
 
 
-def test_of_answers(tmp_path: Path) -> None:
+def test_sample_answers_render_the_same_in_the_page_and_on_the_server(tmp_path: Path) -> None:
     assert differences(ANSWERS, tmp_path) == {}
 
 
-def test_a_difference_would_be_found(tmp_path: Path) -> None:
+def test_the_comparison_finds_a_difference(tmp_path: Path) -> None:
     [(_, page, server)] = differences(["a[^1]\n\n[^1]: footnotes are the server's alone"], tmp_path).values()
     assert 'class="footnotes"' in server
     assert 'class="footnotes"' not in page

@@ -40,7 +40,7 @@ def test_a_question_is_shown_as_typed(read: Callable[[], str], ask: Callable[...
     assert "**Is** 1 &lt; 2?\n  &lt;script&gt;alert(1)&lt;/script&gt;" in read()
 
 
-def test_a_page_has_its_messages_and_what_live_ones_are_made_of(
+def test_a_page_contains_its_messages_and_the_templates_for_live_ones(
     member: Client, conversation: Conversation, ask: Callable[..., Message]
 ) -> None:
     ask("Say it", {"type": "text", "content": "So."})
@@ -58,14 +58,14 @@ def test_a_page_is_compressed(member: Client, conversation: Conversation, ask: C
     assert "Accept-Encoding" in response.headers["Vary"]
 
 
-def test_an_answer_is_shown_formatted(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_an_answer_is_formatted(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("Say it", {"type": "text", "content": "It is **so** <script>alert(1)</script>"})
     shown = read()
     assert "<strong>so</strong>" in shown
     assert "<script>" not in shown
 
 
-def test_a_text_is_formatted_once(
+def test_rendered_html_is_stored_and_reused(
     read: Callable[[], str], ask: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = ask("Say it", {"type": "text", "content": "It is **so**"})
@@ -81,7 +81,7 @@ def test_a_very_long_text_is_stored_whole(read: Callable[[], str], ask: Callable
     assert "it ends." in (Step.objects.get(message=answer).html or "")
 
 
-def test_a_text_that_is_being_written_is_shown_plain_and_not_stored(
+def test_a_streaming_text_is_shown_unformatted_and_not_stored(
     read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     answer = ask("Say it", {"type": "text", "content": "It is **so"}, status="streaming")
@@ -93,7 +93,7 @@ def test_a_text_that_is_being_written_is_shown_plain_and_not_stored(
     ("seconds", "words"),
     [(3.2, "Thought for 3 s"), (0.1, "Thought for 1 s"), (75, "Thought for 1 min 15 s"), (None, "Thought<")],
 )
-def test_thinking_is_folded_under_how_long_it_took(
+def test_finished_thinking_is_collapsed_under_its_duration(
     seconds: float | None, words: str, read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("Think", {"type": "thinking", "content": "Hmm & so", "duration": seconds})
@@ -103,13 +103,13 @@ def test_thinking_is_folded_under_how_long_it_took(
     assert " open>" not in shown
 
 
-def test_thinking_that_goes_on_is_open(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_ongoing_thinking_is_expanded(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("Think", {"type": "thinking", "content": "Hmm"}, status="streaming")
     assert " open>" in read()
     assert "Thinking…" in read()
 
 
-def test_a_tool_call_and_its_result_are_one_card(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_a_tool_call_and_its_result_share_one_card(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("6*7?", CALL, RESULT)
     shown = read()
     assert shown.count("<details") == 1
@@ -127,19 +127,19 @@ def test_a_tool_call_and_its_result_are_one_card(read: Callable[[], str], ask: C
         ({"skipped": True}, "skipped"),
     ],
 )
-def test_a_card_says_how_its_call_ended(
+def test_a_card_shows_how_its_call_ended(
     result: dict[str, object], state: str, read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("1/0?", CALL, {**RESULT, **result})
     assert f'data-state="{state}"' in read()
 
 
-def test_a_failed_call_shows_the_sentence_about_it(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_a_failed_call_shows_its_error_message(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("1/0?", CALL, {**RESULT, "success": False, "content": '{"success":false,"error":"Division by zero"}'})
     assert ">Division by zero</pre>" in read()
 
 
-def test_a_call_that_runs_is_running_and_one_that_never_ended_was_stopped(
+def test_an_unfinished_call_is_running_in_a_live_answer_and_stopped_in_a_cancelled_one(
     read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("first", {**CALL, "status": "running"}, status="cancelled")
@@ -149,14 +149,14 @@ def test_a_call_that_runs_is_running_and_one_that_never_ended_was_stopped(
 
 
 @pytest.mark.parametrize("text", ["not JSON", '{"half": ', "[" * 100_000, '{"lone": "\\ud800"}', "[" * 900 + "]" * 900])
-def test_arguments_and_results_of_any_kind_can_be_shown(
+def test_malformed_arguments_and_results_are_shown(
     text: str, read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("?", {**CALL, "arguments": text}, {**RESULT, "content": text})
     assert "data-step" in read()
 
 
-def test_a_failure_is_a_sentence_with_retry_where_that_can_help(
+def test_a_retryable_failure_shows_a_message_and_a_retry_button(
     read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("?", status="failed", error_content="LLM request timed out", error_retryable=True)
@@ -166,7 +166,7 @@ def test_a_failure_is_a_sentence_with_retry_where_that_can_help(
     assert 'data-part="retry">' in shown
 
 
-def test_a_failed_answer_says_why_in_the_readers_language(
+def test_a_failure_message_is_in_the_users_language(
     read: Callable[[], str], ask: Callable[..., Message], ada: User
 ) -> None:
     ask("?", status="failed", error_code="unreachable", error_content="Unable to connect to LLM service")
@@ -175,31 +175,35 @@ def test_a_failed_answer_says_why_in_the_readers_language(
     assert "无法连接到模型服务器。" in read()
 
 
-def test_a_model_without_tools_is_told_of_as_such(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_a_model_without_tool_support_gets_its_own_message(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
     ask("?", status="failed", error_code=NoToolsError.code, error_content=NoToolsError.content)
     assert "Turn tools off, or choose another model." in read()
 
 
-def test_a_reason_that_no_language_has_words_for_is_told_as_it_is(
+def test_an_unknown_error_code_shows_the_stored_message_escaped(
     read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     ask("?", status="failed", error_code="of_tomorrow", error_content="<b>Tomorrow</b>")
     assert "&lt;b&gt;Tomorrow&lt;/b&gt;" in read()
 
 
-def test_and_without_where_it_cannot(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_a_failure_that_is_not_retryable_has_no_retry_button(
+    read: Callable[[], str], ask: Callable[..., Message]
+) -> None:
     ask("?", status="failed", error_content="The LLM service does not know this model")
     assert 'data-part="retry" hidden>' in read()
 
 
-def test_a_cut_or_stopped_answer_says_so(read: Callable[[], str], ask: Callable[..., Message]) -> None:
+def test_a_truncated_or_stopped_answer_says_so(read: Callable[[], str], ask: Callable[..., Message]) -> None:
     ask("?", finish_reason="length")
     assert "The answer reached its length limit." in read()
     ask("?", status="cancelled", finish_reason="cancelled")
     assert "You stopped this answer." in read()
 
 
-def test_a_message_alone_is_the_same_as_in_the_page(
+def test_a_single_message_is_rendered_as_in_the_page(
     member: Client, read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     answer = ask("Say it", {"type": "thinking", "content": "Hmm", "duration": 1}, CALL, RESULT, {"type": "text"})
@@ -207,7 +211,7 @@ def test_a_message_alone_is_the_same_as_in_the_page(
     assert alone.strip() in read()
 
 
-def test_the_newest_messages_come_first_and_lead_to_the_older_ones(
+def test_the_first_page_has_the_newest_messages_and_links_to_older_ones(
     member: Client, conversation: Conversation, read: Callable[[], str], ask: Callable[..., Message]
 ) -> None:
     for number in range(30):

@@ -82,7 +82,7 @@ def visitor(browser: Browser, site: str, signed_in: StorageState) -> Iterator[Pa
         yield context.new_page()
 
 
-def test_signing_in_and_failing_to(visitor: Page) -> None:
+def test_the_sign_in_page_and_its_error_are_accessible(visitor: Page) -> None:
     visitor.goto("/sign-in/")
     assert violations_in_every_look(visitor) == {}
     visitor.get_by_label("Username").fill("ada")
@@ -92,7 +92,9 @@ def test_signing_in_and_failing_to(visitor: Page) -> None:
     assert violations_in_every_look(visitor) == {}
 
 
-def test_the_first_start(browser: Browser, program: Clone, model: ScriptedModel, tmp_path: Path) -> None:
+def test_the_first_start_page_and_its_errors_are_accessible(
+    browser: Browser, program: Clone, model: ScriptedModel, tmp_path: Path
+) -> None:
     with (
         threaded_model_server(model) as server,
         serving(program, tmp_path, server.base_url) as address,
@@ -109,11 +111,11 @@ def test_the_first_start(browser: Browser, program: Clone, model: ScriptedModel,
         assert violations_in_every_look(page) == {}
 
 
-def test_a_new_chat(chat: Chat, page: Page) -> None:
+def test_a_new_chat_is_accessible(chat: Chat, page: Page) -> None:
     assert violations_in_every_look(page) == {}
 
 
-def test_an_answer_with_everything_in_it_as_it_comes_and_when_it_is_there(
+def test_an_answer_with_every_element_is_accessible_while_streaming_and_when_finished(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     thought, called, told = Gate(), Gate(), Gate()
@@ -149,14 +151,14 @@ def test_an_answer_with_everything_in_it_as_it_comes_and_when_it_is_there(
     assert violations_in_every_look(page) == {}
 
 
-def test_a_failed_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_failed_answer_is_accessible(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = status(503)
     chat.ask("Do whales sing?")
     expect(chat.answer.locator(".failure")).to_be_visible()
     assert violations_in_every_look(page) == {}
 
 
-def test_a_stopped_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_stopped_answer_is_accessible(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = [text("Once upon"), wait_for(Gate())]
     chat.ask("Tell me a long story")
     expect(chat.steps("text")).to_have_text("Once upon")
@@ -165,14 +167,14 @@ def test_a_stopped_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:
     assert violations_in_every_look(page) == {}
 
 
-def test_a_refused_message(chat: Chat, page: Page) -> None:
+def test_a_refused_message_is_accessible(chat: Chat, page: Page) -> None:
     chat.field.fill("x" * 200_001)
     chat.send.click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert violations_in_every_look(page) == {}
 
 
-def test_a_page_without_its_server(wire: Wire, chat: Chat, page: Page, complaints: list[str]) -> None:
+def test_a_page_without_a_connection_is_accessible(wire: Wire, chat: Chat, page: Page, complaints: list[str]) -> None:
     wire.cut()
     expect(chat.bar).to_be_visible()
     assert violations_in_every_look(page) == {}
@@ -180,7 +182,7 @@ def test_a_page_without_its_server(wire: Wire, chat: Chat, page: Page, complaint
     complaints[:] = [each for each in complaints if "closed before the connection is established" not in each]
 
 
-def test_a_long_conversation_scrolled_up(chat: Chat, page: Page, model: ScriptedModel) -> None:
+def test_a_conversation_scrolled_up_is_accessible(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = answer("\n\n".join(f"Verse {number}" for number in range(100)))
     chat.ask("Sing")
     expect(chat.answer).to_have_attribute("data-status", "complete")
@@ -190,7 +192,7 @@ def test_a_long_conversation_scrolled_up(chat: Chat, page: Page, model: Scripted
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_drawer_on_a_small_screen(theme: str, chat: Chat, page: Page) -> None:
+def test_the_drawer_on_a_small_screen_is_accessible(theme: str, chat: Chat, page: Page) -> None:
     width, height = SCREENS["small"]
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": height})
@@ -199,7 +201,7 @@ def test_the_drawer_on_a_small_screen(theme: str, chat: Chat, page: Page) -> Non
     assert violations(page) == []
 
 
-def test_error_pages(page: Page) -> None:
+def test_error_pages_are_accessible(page: Page) -> None:
     page.goto("/nowhere/")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert violations_in_every_look(page) == {}
@@ -207,7 +209,7 @@ def test_error_pages(page: Page) -> None:
     assert violations_in_every_look(page) == {}
 
 
-def test_a_form_without_its_token(visitor: Page) -> None:
+def test_the_csrf_error_page_is_accessible(visitor: Page) -> None:
     visitor.goto("/sign-in/")
     visitor.locator("[name=csrfmiddlewaretoken]").evaluate("one => one.value = 'x'.repeat(64)")
     visitor.get_by_label("Username").fill("ada")

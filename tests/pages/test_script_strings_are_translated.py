@@ -8,7 +8,7 @@ from django.utils import translation
 from conversations.web.strings import STRINGS
 
 
-def test_the_words_of_the_script_are_those_of_the_language() -> None:
+def test_script_strings_follow_the_active_language() -> None:
     template = Template("{% load chat %}{% strings as strings %}{{ strings.today }}")
     for language in ["en", "zh-hans", "en"]:
         with translation.override(language):
