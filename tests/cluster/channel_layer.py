@@ -1,4 +1,4 @@
-"""Two processes' ends of the post, over a layer that a test can look into, hold up and lose mails of."""
+"""Two linked processes over a channel layer whose messages a test can inspect, delay and drop."""
 
 from __future__ import annotations
 
@@ -22,82 +22,82 @@ from tests.faults.waiting import until
 from tests.runs.test_cursors_deliver_everything_once import IDENTITY, Follower
 
 
-class Layer(InMemoryChannelLayer):
-    """`sent` has all mail but echoes; `passes` says which of it arrives, `takes` how long that takes, in seconds."""
+class ControlledLayer(InMemoryChannelLayer):
+    """Records every message but echoes in `sent`, waits `delay` seconds, and delivers those that `delivers` accepts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[PeerMessage] = []
-        self.passes: Callable[[PeerMessage], bool] = lambda mail: True
-        self.takes = 0.0
-        self._news = asyncio.Condition()
+        self.delivers: Callable[[PeerMessage], bool] = lambda message: True
+        self.delay = 0.0
+        self._sent_changed = asyncio.Condition()
 
     async def send(self, channel: str, message: PeerMessage) -> None:
-        await asyncio.sleep(self.takes)
+        await asyncio.sleep(self.delay)
         if message["type"] != ECHO:
-            async with self._news:
+            async with self._sent_changed:
                 self.sent.append(message)
-                self._news.notify_all()
-        if self.passes(message):
+                self._sent_changed.notify_all()
+        if self.delivers(message):
             await super().send(channel, message)
 
-    def of(self, kind: str) -> list[PeerMessage]:
-        return [mail for mail in self.sent if mail["type"] == kind]
+    def of_type(self, kind: str) -> list[PeerMessage]:
+        return [message for message in self.sent if message["type"] == kind]
 
     async def until(self, kind: str, count: int = 1) -> PeerMessage:
-        async with asyncio.timeout(30), self._news:
-            await self._news.wait_for(lambda: len(self.of(kind)) >= count)
-        return self.of(kind)[count - 1]
+        async with asyncio.timeout(30), self._sent_changed:
+            await self._sent_changed.wait_for(lambda: len(self.of_type(kind)) >= count)
+        return self.of_type(kind)[count - 1]
 
 
-class Ends:
-    """An owner of runs, and a process that replicas them. `rows` is what the replicas find in the database."""
+class TwoProcesses:
+    """A process that owns runs and one with replicas of them. `snapshots` stands for the database of the replicas."""
 
-    def __init__(self, layer: Layer, here: Inbox, there: Inbox) -> None:
+    def __init__(self, layer: ControlledLayer, owner_inbox: Inbox, replica_inbox: Inbox) -> None:
         self.layer = layer
-        self.made: dict[str, tuple[LiveRun, int]] = {}
-        self.rows: dict[str, RunSnapshot] = {}
+        self.runs: dict[str, tuple[LiveRun, int]] = {}
+        self.snapshots: dict[str, RunSnapshot] = {}
         self.deleted: list[LiveRun] = []
-        self.looks = 0
+        self.snapshot_reads = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.here, self.there = here, there
-        self.links = Links(here, self.made.get, self._spawn)
-        self.replicas = Replicas(there, self._look, self.deleted.append, self._spawn)
-        here.listen(self.links.take, lambda seconds: None)
-        there.listen(self.replicas.take, lambda seconds: None)
+        self.owner_inbox, self.replica_inbox = owner_inbox, replica_inbox
+        self.links = Links(owner_inbox, self.runs.get, self._spawn)
+        self.replicas = Replicas(replica_inbox, self._read_snapshots, self.deleted.append, self._spawn)
+        owner_inbox.listen(self.links.take, lambda seconds: None)
+        replica_inbox.listen(self.replicas.take, lambda seconds: None)
 
-    def make(self, content: str = "") -> tuple[LiveRun, Run]:
-        """A run of the owner's, with one step, and its row."""
+    def create_run(self, content: str = "") -> tuple[LiveRun, Run]:
+        """Returns a new run of the owner, with one step, and its row."""
         identity = replace(IDENTITY, run_id=str(uuid.uuid4()), conversation_id=str(uuid.uuid4()))
         live = LiveRun(identity)
         live.apply(StepStarted(0, 1, "text"))
         if content:
             live.apply(StepGrew(0, content))
-        row = Run(pk=uuid.UUID(identity.run_id), owner=self.here.address, attempt=1)
-        self.made[identity.run_id] = live, 1
-        self.rows[identity.run_id] = RunSnapshot(row, LiveRun(identity))
+        row = Run(pk=uuid.UUID(identity.run_id), owner=self.owner_inbox.address, attempt=1)
+        self.runs[identity.run_id] = live, 1
+        self.snapshots[identity.run_id] = RunSnapshot(row, LiveRun(identity))
         return live, row
 
     def follow(self, row: Run) -> Follower:
-        """A client beside the replicas."""
-        live = self.replicas.follow(row, LiveRun(self.rows[str(row.pk)].stored.identity))
+        """Returns a client that follows the run in the process with the replicas."""
+        live = self.replicas.follow(row, LiveRun(self.snapshots[str(row.pk)].stored.identity))
         follower = Follower(live)
         live.follow(lambda: None)
         return follower
 
-    async def caught_up(self, follower: Follower, text: str) -> None:
-        """Once the follower has exactly this text."""
+    async def until_text_is(self, follower: Follower, text: str) -> None:
+        """Waits until the follower has exactly this text in its first step."""
 
-        def has_it() -> bool:
+        def has_text() -> bool:
             follower.take()
             return bool(follower.steps.get(0, {}).get("text") == text)
 
-        await until(has_it, "the words that came")
+        await until(has_text, "the follower has the text")
 
     async def close(self) -> None:
         self.links.close()
-        await self.here.close()
-        await self.there.close()
+        await self.owner_inbox.close()
+        await self.replica_inbox.close()
         await asyncio.gather(*self._tasks)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -105,22 +105,22 @@ class Ends:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _look(self, run_ids: Any) -> dict[str, RunSnapshot]:
-        self.looks += 1
-        return {run_id: self.rows[run_id] for run_id in run_ids if run_id in self.rows}
+    async def _read_snapshots(self, run_ids: Any) -> dict[str, RunSnapshot]:
+        self.snapshot_reads += 1
+        return {run_id: self.snapshots[run_id] for run_id in run_ids if run_id in self.snapshots}
 
 
 @asynccontextmanager
-async def both_ends() -> AsyncIterator[Ends]:
-    async with joined(Layer()) as ends:
-        yield ends
+async def two_processes() -> AsyncIterator[TwoProcesses]:
+    async with two_processes_on(ControlledLayer()) as pair:
+        yield pair
 
 
 @asynccontextmanager
-async def joined(layer: Layer) -> AsyncIterator[Ends]:
-    """Two more processes on the same layer."""
-    ends = Ends(layer, await Inbox.open(layer), await Inbox.open(layer))
+async def two_processes_on(layer: ControlledLayer) -> AsyncIterator[TwoProcesses]:
+    """Opens two processes on the layer, which others may share."""
+    pair = TwoProcesses(layer, await Inbox.open(layer), await Inbox.open(layer))
     try:
-        yield ends
+        yield pair
     finally:
-        await ends.close()
+        await pair.close()

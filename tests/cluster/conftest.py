@@ -25,21 +25,21 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """One that a test may stop."""
+def stoppable_redis() -> Iterator[RedisServer]:
+    """A Redis of its own, which a test may stop."""
     with running_redis() as server:
         yield server
 
 
-class Neighbourhood:
-    """Sites of their own inboxes and threads, over one database and one Redis, in one event loop."""
+class PeerSites:
+    """Starts sites with their own inboxes and threads in one event loop, over one database and one Redis."""
 
     def __init__(self, redis: RedisServer) -> None:
         self.redis = redis
         self.socket_timeout = SOCKET_TIMEOUT
 
     def settings(self, port: int) -> dict[str, Any]:
-        """Of a process that reaches Redis by this port."""
+        """Returns the settings of a process that reaches Redis on this port."""
         url = f"redis://127.0.0.1:{port}/0"
         hosts = [{"address": url, "socket_timeout": self.socket_timeout}]
         backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
@@ -47,7 +47,7 @@ class Neighbourhood:
 
     @asynccontextmanager
     async def site(self, model: ModelServer, *, port: int | None = None, **settings: Any) -> AsyncIterator[Site]:
-        """`port` if Redis is to be reached by another than its own."""
+        """Runs a site that connects to Redis on `port`, by default that of the server itself."""
         settings = self.settings(port or self.redis.port) | settings
         with override_settings(**settings):
             channel_layers.backends = {}
@@ -61,19 +61,19 @@ class Neighbourhood:
 
 
 @pytest.fixture
-async def peers(redis: RedisServer) -> AsyncIterator[Neighbourhood]:
-    yield Neighbourhood(redis)
+async def peers(redis: RedisServer) -> AsyncIterator[PeerSites]:
+    yield PeerSites(redis)
     channel_layers.backends = {}
 
 
 @pytest.fixture
-async def fragile(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
-    """With a Redis that may be stopped, and processes that notice everything soon."""
+async def fragile_peers(stoppable_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[PeerSites]:
+    """Sites with a Redis that may be stopped, and with short intervals and timeouts."""
     monkeypatch.setattr(inbox, "ECHO_INTERVAL", 0.1)
     monkeypatch.setattr(inbox, "SEND_TIMEOUT", 0.3)
     monkeypatch.setattr(inbox, "ECHO_TIMEOUT", 1.0)
     monkeypatch.setattr(links, "ACKNOWLEDGE_TIMEOUT", 0.2)
     monkeypatch.setattr(replicas, "SILENCE_TIMEOUT", 0.5)
     monkeypatch.setattr(runner, "PEERS_INTERVAL", 0.1)
-    yield Neighbourhood(own_redis)
+    yield PeerSites(stoppable_redis)
     channel_layers.backends = {}

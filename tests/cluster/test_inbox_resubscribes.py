@@ -1,4 +1,4 @@
-"""A process can stop at any moment, also while its inbox subscribes anew."""
+"""An inbox that gets no messages resubscribes, and can be closed at any time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conversations.runner.cluster import inbox
 from conversations.runner.cluster.inbox import Inbox, PeerMessage
 
 
-class DeafLayer:
-    """Takes mail, brings none, and flushes as channels_redis does: it takes every cancellation for its receiver's."""
+class SilentLayer:
+    """Delivers no messages. As in channels_redis, `flush` mistakes its own cancellation for that of its receiver."""
 
     def __init__(self) -> None:
         self.flushing = asyncio.Event()
 
     async def new_channel(self) -> str:
-        return "here"
+        return "own"
 
     async def send(self, channel: str, message: PeerMessage) -> None: ...
 
@@ -38,66 +38,66 @@ class DeafLayer:
             await receiver
 
 
-class StubbornLayer(DeafLayer):
-    """Its receiver misses the first cancellation, as that of channels_redis may. Messages come once it has ended."""
+class LateCancellationLayer(SilentLayer):
+    """Its receiver misses the first cancellation, as in channels_redis. Delivers once the receiver has ended."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._mail: asyncio.Queue[PeerMessage] = asyncio.Queue()
+        self._messages: asyncio.Queue[PeerMessage] = asyncio.Queue()
         self._is_flushed = False
 
     async def send(self, channel: str, message: PeerMessage) -> None:
         if self._is_flushed:
-            self._mail.put_nowait(message)
+            self._messages.put_nowait(message)
 
     async def receive(self, channel: str) -> PeerMessage:
-        return await self._mail.get()
+        return await self._messages.get()
 
     async def flush(self) -> None:
-        receiver = asyncio.create_task(self._receive_on())
+        receiver = asyncio.create_task(self._receive())
         await asyncio.sleep(0)
         receiver.cancel()
         with suppress(asyncio.CancelledError):
             await receiver
         self._is_flushed = True
 
-    async def _receive_on(self) -> None:
+    async def _receive(self) -> None:
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
         await asyncio.sleep(60)
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "ECHO_INTERVAL", 0.01)
     monkeypatch.setattr(inbox, "ECHO_TIMEOUT", 0.02)
     monkeypatch.setattr(inbox, "SEND_TIMEOUT", 0.1)
 
 
-async def test_it_closes_and_leaves_nothing_behind() -> None:
-    layer = DeafLayer()
-    box = await Inbox.open(layer)
+async def test_closing_during_a_resubscription_leaves_no_tasks_behind() -> None:
+    layer = SilentLayer()
+    own_inbox = await Inbox.open(layer)
 
-    def ignore(news: Any) -> None: ...
+    def ignore(value: Any) -> None: ...
 
-    box.listen(ignore, ignore)
+    own_inbox.listen(ignore, ignore)
     await layer.flushing.wait()
-    await box.close()
+    await own_inbox.close()
     await asyncio.sleep(0)
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    assert left == set()
+    remaining = asyncio.all_tasks() - {asyncio.current_task()}
+    assert remaining == set()
 
 
-async def test_it_hears_again_though_the_receiver_missed_its_cancellation() -> None:
-    layer, heard = StubbornLayer(), asyncio.Event()
-    box = await Inbox.open(layer)
+async def test_messages_arrive_again_although_the_receiver_missed_its_cancellation() -> None:
+    layer, received = LateCancellationLayer(), asyncio.Event()
+    own_inbox = await Inbox.open(layer)
 
     def ignore(seconds: float) -> None: ...
 
-    box.listen(lambda mail: heard.set(), ignore)
-    other = Inbox(layer, "another process")
+    own_inbox.listen(lambda message: received.set(), ignore)
+    peer_inbox = Inbox(layer, "another process")
     async with asyncio.timeout(30):
-        while not heard.is_set():
-            await other.send(box.address, {"type": "anything"})
+        while not received.is_set():
+            await peer_inbox.send(own_inbox.address, {"type": "anything"})
             await asyncio.sleep(0.01)
-    await box.close()
+    await own_inbox.close()

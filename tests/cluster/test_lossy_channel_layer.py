@@ -1,4 +1,4 @@
-"""The real ends of a link, over post that loses, repeats and holds up what it likes, in no time."""
+"""Links and replicas over a channel layer that loses, repeats and delays messages, in virtual time."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from conversations.runner.cluster.inbox import ECHO, PeerMessage
 from conversations.runs.codec import replace_steps
 from conversations.runs.events import StepGrew
 from conversations.runs.live import LiveRun, Outcome
-from tests.cluster.channel_layer import Ends, Layer, joined
+from tests.cluster.channel_layer import ControlledLayer, TwoProcesses, two_processes_on
 from tests.cluster.test_replicas_equal_the_run import changes, copy
-from tests.cluster.virtual_time import run_timeless
+from tests.cluster.virtual_time import run_in_virtual_time
 from tests.runs.test_cursors_deliver_everything_once import Follower, final, play
 
 END = Outcome("complete", finish_reason="stop", completion_tokens=3)
-PATIENCE = 60.0
-"""Seconds in which all is told once the post works again."""
+CATCH_UP_TIMEOUT = 60.0
+"""Seconds in which followers catch up once the layer delivers everything again."""
 
-Fate = Sequence[float]
-"""The seconds after which a mail arrives, for each time that it does; none if it is lost."""
+Delays = Sequence[float]
+"""Seconds after which each copy of a message arrives; empty if it is lost."""
 delays = st.sampled_from([0.0, 0.01, 1.0, 2.5, 7.0])
-fates = st.lists(delays, max_size=2)
-visits = st.one_of(
+delivery_delays = st.lists(delays, max_size=2)
+follower_actions = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.001, 0.5, 3.0])),
     st.tuples(st.just("join")),
     st.tuples(st.just("leave")),
@@ -38,48 +38,50 @@ visits = st.one_of(
 )
 
 
-class Post(Layer):
-    """`fate` says what becomes of the next mail."""
+class LossyLayer(ControlledLayer):
+    """Delivers the next message once after each of `next_delays()`, in seconds."""
 
-    def __init__(self, fate: Callable[[], Fate]) -> None:
+    def __init__(self, next_delays: Callable[[], Delays]) -> None:
         super().__init__()
-        self.fate = fate
-        self._under_way: set[asyncio.Task[None]] = set()
+        self.next_delays = next_delays
+        self._in_flight: set[asyncio.Task[None]] = set()
 
     async def send(self, channel: str, message: PeerMessage) -> None:
-        for delay in [0.0] if message["type"] == ECHO else self.fate():
-            task = asyncio.create_task(self._bring(delay, channel, message))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+        for delay in [0.0] if message["type"] == ECHO else self.next_delays():
+            task = asyncio.create_task(self._deliver(delay, channel, message))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
 
-    async def _bring(self, delay: float, channel: str, message: PeerMessage) -> None:
+    async def _deliver(self, delay: float, channel: str, message: PeerMessage) -> None:
         await asyncio.sleep(delay)
         await super().send(channel, message)
 
     async def close(self) -> None:
-        for task in self._under_way:
+        for task in self._in_flight:
             task.cancel()
 
 
 @asynccontextmanager
-async def looked_after(ends: Ends) -> AsyncIterator[None]:
-    """As the runner does."""
+async def maintained(pair: TwoProcesses) -> AsyncIterator[None]:
+    """Maintains the replicas every second, as the runner does."""
 
-    async def look() -> None:
+    async def maintain_forever() -> None:
         while True:
             await asyncio.sleep(1)
-            await ends.replicas.maintain()
+            await pair.replicas.maintain()
 
-    looking = asyncio.create_task(look())
+    maintaining = asyncio.create_task(maintain_forever())
     try:
         yield
     finally:
-        looking.cancel()
+        maintaining.cancel()
         with suppress(asyncio.CancelledError):
-            await looking
+            await maintaining
 
 
-async def carry_out(script: Sequence[tuple[Any, ...]], ends: Ends, run: LiveRun, followers: list[Follower]) -> None:
+async def play_script(
+    script: Sequence[tuple[Any, ...]], pair: TwoProcesses, run: LiveRun, followers: list[Follower]
+) -> None:
     replicated = followers[0].cursor.run
     for action in script:
         match action:
@@ -95,74 +97,76 @@ async def carry_out(script: Sequence[tuple[Any, ...]], ends: Ends, run: LiveRun,
                 play(run, action, [])
 
 
-def end(ends: Ends, run: LiveRun) -> None:
-    """As the owner does: stores it all, and has the run no more."""
+def end_run(pair: TwoProcesses, run: LiveRun) -> None:
+    """Ends the run as its owner does: stores it, drops it, and ends it."""
     run_id = run.identity.run_id
     stored = LiveRun(run.identity)
     replace_steps(stored, [copy(step) for step in run.in_order()])
     stored.end(END)
-    ends.rows[run_id] = RunSnapshot(ends.rows[run_id].run, stored)
-    del ends.made[run_id]
+    pair.snapshots[run_id] = RunSnapshot(pair.snapshots[run_id].run, stored)
+    del pair.runs[run_id]
     run.end(END)
 
 
-async def caught_up(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+async def until_true(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(CATCH_UP_TIMEOUT):
         while not holds():
             await asyncio.sleep(0.1)
 
 
-async def tell(script: Sequence[tuple[Any, ...]], fates: Sequence[Fate]) -> None:
-    falling = itertools.cycle(fates)
-    post = Post(lambda: next(falling))
-    async with joined(post) as ends, looked_after(ends):
-        run, row = ends.make("One ")
-        followers = [ends.follow(row)]
+async def check_lossy_delivery(script: Sequence[tuple[Any, ...]], delivery_delays: Sequence[Delays]) -> None:
+    upcoming = itertools.cycle(delivery_delays)
+    layer = LossyLayer(lambda: next(upcoming))
+    async with two_processes_on(layer) as pair, maintained(pair):
+        run, row = pair.create_run("One ")
+        followers = [pair.follow(row)]
         replicated = followers[0].cursor.run
-        await carry_out(script, ends, run, followers)
-        post.fate = lambda: [0.0]
-        await caught_up(lambda: final(replicated) == final(run))
-        post.fate = lambda: next(falling)
-        end(ends, run)
+        await play_script(script, pair, run, followers)
+        layer.next_delays = lambda: [0.0]
+        await until_true(lambda: final(replicated) == final(run))
+        layer.next_delays = lambda: next(upcoming)
+        end_run(pair, run)
         await asyncio.sleep(0.5)
-        post.fate = lambda: [0.0]
-        await caught_up(lambda: replicated.outcome is not None)
+        layer.next_delays = lambda: [0.0]
+        await until_true(lambda: replicated.outcome is not None)
         for follower in followers:
             follower.take()
             assert follower.steps == final(run)
             assert follower.outcome == END
             assert follower.beginnings == 1
-        await post.close()
+        await layer.close()
 
 
-async def bytes_told(words: int) -> int:
-    """Of all mails about an answer of so many words, each of which is told as it comes."""
-    post = Post(lambda: [0.001])
-    async with joined(post) as ends, looked_after(ends):
-        run, row = ends.make("One ")
-        follower = ends.follow(row)
+async def bytes_sent(words: int) -> int:
+    """Returns the size of all messages about an answer of so many words, each sent as it arrives."""
+    layer = LossyLayer(lambda: [0.001])
+    async with two_processes_on(layer) as pair, maintained(pair):
+        run, row = pair.create_run("One ")
+        follower = pair.follow(row)
         sent: list[int] = []
-        note = post._bring
+        deliver = layer._deliver
 
-        async def noted(delay: float, channel: str, message: PeerMessage) -> None:
+        async def counted(delay: float, channel: str, message: PeerMessage) -> None:
             if message["type"] != ECHO:
                 sent.append(len(orjson.dumps(message)))
-            await note(delay, channel, message)
+            await deliver(delay, channel, message)
 
-        post._bring = noted  # type: ignore[method-assign]
+        layer._deliver = counted  # type: ignore[method-assign]
         for _ in range(words):
             run.apply(StepGrew(0, "word "))
             await asyncio.sleep(0.02)
-        await ends.caught_up(follower, "One " + "word " * words)
-        await post.close()
+        await pair.until_text_is(follower, "One " + "word " * words)
+        await layer.close()
         return sum(sent)
 
 
-@given(st.lists(st.one_of(changes, visits), max_size=60), st.lists(fates, min_size=1, max_size=12))
-def test_everybody_ends_with_the_same(script: list[tuple[Any, ...]], fates: list[Fate]) -> None:
-    run_timeless(tell(script, fates))
+@given(st.lists(st.one_of(changes, follower_actions), max_size=60), st.lists(delivery_delays, min_size=1, max_size=12))
+def test_every_follower_ends_with_the_run_of_the_owner(
+    script: list[tuple[Any, ...]], delivery_delays: list[Delays]
+) -> None:
+    run_in_virtual_time(check_lossy_delivery(script, delivery_delays))
 
 
-def test_an_answer_that_is_twice_as_long_takes_twice_the_bytes() -> None:
-    once, twice = (run_timeless(bytes_told(words)) for words in (500, 1000))
+def test_an_answer_twice_as_long_takes_twice_the_bytes() -> None:
+    once, twice = (run_in_virtual_time(bytes_sent(words)) for words in (500, 1000))
     assert twice < 2.1 * once

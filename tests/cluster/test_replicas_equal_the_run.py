@@ -1,4 +1,4 @@
-"""A run that is followed in another process is the owner's, whatever becomes of the mails between them."""
+"""A replica ends equal to the run of the owner, whatever happens to the messages between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun, LiveStep, Outcome
 from tests.runs.test_cursors_deliver_everything_once import IDENTITY, Follower, final, play
 
-ENDS = [
+OUTCOMES = [
     Outcome("complete", finish_reason="stop", prompt_tokens=3, completion_tokens=5, suggested_title="A title"),
     Outcome("failed", error_code="timeout", error_content="LLM request timed out", retryable=True, retry_after=1.5),
 ]
@@ -28,7 +28,7 @@ changes = st.one_of(
     st.tuples(st.just("result"), st.text("ab", max_size=5)),
     st.tuples(st.just("reset"), st.integers(0, 9)),
 )
-post = st.one_of(
+delivery_actions = st.one_of(
     st.tuples(st.just("send"), st.one_of(st.none(), st.integers(1, 3))),
     st.tuples(st.just("deliver"), st.integers(0, 9)),
     st.tuples(st.just("lose"), st.integers(0, 9)),
@@ -39,25 +39,25 @@ post = st.one_of(
 )
 
 
-def opened(mail: bytes) -> tuple[int, dict[str, Any]]:
-    number, news = orjson.loads(mail)
+def decode(message: bytes) -> tuple[int, dict[str, Any]]:
+    number, news = orjson.loads(message)
     return number, news
 
 
-class World:
-    """An owner, the post, and a process where the run is followed. Every mail may come at any time, or often."""
+class OwnerAndReplica:
+    """An owner of a run, a replica, and the messages between them, which may arrive at any time and repeatedly."""
 
     def __init__(self) -> None:
         self.run = LiveRun(IDENTITY)
         self.attempt = 1
         self.replica = Replica(LiveRun(IDENTITY), "owner", 1)
         self.followers = [Follower(self.replica.live)]
-        self.wire: list[bytes] = []
+        self.messages: list[bytes] = []
         self.number = 0
         self.watch()
 
     def watch(self) -> None:
-        self.cursor, self.told = Cursor(self.run), 0
+        self.cursor, self.last_number = Cursor(self.run), 0
 
     def send(self, at_most: int | None = None) -> None:
         packed = []
@@ -66,16 +66,16 @@ class World:
             if len(packed) == at_most:
                 break
         self.number += 1
-        news = {"attempt": self.attempt, "after": self.told, "changes": packed}
-        self.told = self.number
-        self.wire.append(orjson.dumps([self.number, news]))
+        news = {"attempt": self.attempt, "after": self.last_number, "changes": packed}
+        self.last_number = self.number
+        self.messages.append(orjson.dumps([self.number, news]))
 
     def deliver(self, which: int) -> None:
-        if not self.replica.take(*opened(self.wire[which % len(self.wire)])):
+        if not self.replica.take(*decode(self.messages[which % len(self.messages)])):
             self.watch()
 
     def claim(self, kept: int) -> None:
-        """Another process goes on, with the first steps alone, and says so."""
+        """Another process claims the run, keeps its first steps, and announces itself."""
         before, self.run = self.run, LiveRun(IDENTITY)
         replace_steps(self.run, [copy(step) for step in before.in_order()[:kept]])
         self.attempt += 1
@@ -87,10 +87,10 @@ class World:
         match action:
             case ("send", at_most):
                 self.send(at_most)
-            case ("deliver", which) if self.wire:
+            case ("deliver", which) if self.messages:
                 self.deliver(which)
-            case ("lose", which) if self.wire:
-                self.wire.pop(which % len(self.wire))
+            case ("lose", which) if self.messages:
+                self.messages.pop(which % len(self.messages))
             case ("watch",):
                 self.watch()
             case ("claim", kept):
@@ -103,7 +103,7 @@ class World:
                 play(self.run, action, [])
 
     def settle(self) -> None:
-        """The post works again: the replica goes on, or if it knows that something is missing asks for the whole."""
+        """Delivers everything from now on: the replica continues, or subscribes again if it knows of a gap."""
         while self.replica.live.outcome is None:
             if self.cursor.ended or not self.replica.is_begun:
                 self.watch()
@@ -115,87 +115,89 @@ def copy(step: LiveStep) -> LiveStep:
     return replace(step, chunks=[step.text])
 
 
-@given(st.lists(st.one_of(changes, post), max_size=80), st.sampled_from(ENDS))
-def test_whatever_becomes_of_the_mails_it_ends_the_same(script: list[tuple[Any, ...]], outcome: Outcome) -> None:
-    world = World()
+@given(st.lists(st.one_of(changes, delivery_actions), max_size=80), st.sampled_from(OUTCOMES))
+def test_a_replica_ends_equal_to_the_run_whatever_happens_to_the_messages(
+    script: list[tuple[Any, ...]], outcome: Outcome
+) -> None:
+    pair = OwnerAndReplica()
     for action in script:
-        world.play(action)
-    world.run.end(outcome)
-    world.settle()
-    assert final(world.replica.live) == final(world.run)
-    for follower in world.followers:
+        pair.play(action)
+    pair.run.end(outcome)
+    pair.settle()
+    assert final(pair.replica.live) == final(pair.run)
+    for follower in pair.followers:
         follower.take()
-        assert follower.steps == final(world.run)
+        assert follower.steps == final(pair.run)
         assert follower.outcome == outcome
         assert follower.beginnings == 1
 
 
 @given(st.lists(st.one_of(changes, st.just(("send", None)), st.just(("send", 1))), max_size=60))
-def test_without_loss_nothing_is_asked_for_and_each_character_comes_once(script: list[tuple[Any, ...]]) -> None:
-    world = World()
+def test_without_loss_each_character_is_sent_once_and_nothing_is_requested_again(script: list[tuple[Any, ...]]) -> None:
+    pair = OwnerAndReplica()
     sent = 0
     for action in script:
-        world.play(action)
-        for content in world.wire:
-            number, news = opened(content)
+        pair.play(action)
+        for content in pair.messages:
+            number, news = decode(content)
             sent += sum(len(change[-1]) for change in news["changes"] if change[0] in ("step", "text"))
-            assert world.replica.take(number, news)
-            assert world.replica.take(number, news), "a repetition is no loss"
-        world.wire.clear()
-        world.followers[0].take()
-    assert world.followers[0].characters == sent
-    if not world.run.resets:
-        assert sent <= world.run.size
+            assert pair.replica.take(number, news)
+            assert pair.replica.take(number, news), "a repetition is no loss"
+        pair.messages.clear()
+        pair.followers[0].take()
+    assert pair.followers[0].characters == sent
+    if not pair.run.resets:
+        assert sent <= pair.run.size
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
-def test_joining_again_and_again_repeats_nothing_to_whoever_is_there(pauses: list[int]) -> None:
-    world = World()
-    world.run.apply(StepStarted(0, 1, "text"))
+def test_repeated_subscriptions_repeat_nothing_to_followers(pauses: list[int]) -> None:
+    pair = OwnerAndReplica()
+    pair.run.apply(StepStarted(0, 1, "text"))
     for pause in pauses:
-        world.run.apply(StepGrew(0, "word "))
+        pair.run.apply(StepGrew(0, "word "))
         if pause == 0:
-            world.watch()
+            pair.watch()
         if pause < 2:
-            world.send()
-            world.deliver(-1)
-            world.followers[0].take()
-    world.run.end(ENDS[0])
-    world.settle()
-    world.followers[0].take()
-    assert world.followers[0].characters == 5 * len(pauses)
-    assert not world.replica.live.resets
+            pair.send()
+            pair.deliver(-1)
+            pair.followers[0].take()
+    pair.run.end(OUTCOMES[0])
+    pair.settle()
+    pair.followers[0].take()
+    assert pair.followers[0].characters == 5 * len(pauses)
+    assert not pair.replica.live.resets
 
 
-def test_a_mail_that_is_missing_is_noticed_also_where_no_text_is() -> None:
-    world = World()
-    world.play(("start", "thinking"))
-    world.send()
-    world.deliver(-1)
-    world.play(("finish", 0))
-    world.send()
-    world.play(("start", "text"))
-    world.send()
-    assert not world.replica.take(*opened(world.wire[2]))
+def test_a_missing_message_without_text_is_detected() -> None:
+    pair = OwnerAndReplica()
+    pair.play(("start", "thinking"))
+    pair.send()
+    pair.deliver(-1)
+    pair.play(("finish", 0))
+    pair.send()
+    pair.play(("start", "text"))
+    pair.send()
+    assert not pair.replica.take(*decode(pair.messages[2]))
 
 
-def test_what_an_owner_that_lost_the_run_still_says_changes_nothing() -> None:
-    world = World()
-    world.number = 100
-    world.play(("start", "text"))
-    world.play(("grow", 0, "old"))
-    world.send()
-    late = world.wire.pop()
-    world.claim(kept=0)
-    world.play(("start", "text"))
-    world.play(("grow", 0, "new"))
-    world.send()
-    world.deliver(-1)
-    assert world.replica.take(*opened(late))
-    assert [step.text for step in world.replica.live.in_order()] == ["new"]
+def test_messages_from_a_former_owner_change_nothing() -> None:
+    pair = OwnerAndReplica()
+    pair.number = 100
+    pair.play(("start", "text"))
+    pair.play(("grow", 0, "old"))
+    pair.send()
+    late = pair.messages.pop()
+    pair.claim(kept=0)
+    pair.play(("start", "text"))
+    pair.play(("grow", 0, "new"))
+    pair.send()
+    pair.deliver(-1)
+    assert pair.replica.take(*decode(late))
+    assert [step.text for step in pair.replica.live.in_order()] == ["new"]
 
 
-def test_a_step_that_is_shorter_or_says_something_else_now_is_shown_anew() -> None:
+def test_a_step_that_became_shorter_or_different_is_reset() -> None:
     for before, now in (
         ("Hello wor", "Hello"),
         ("Hello wor", "Hello there, you"),
@@ -224,45 +226,45 @@ def test_a_step_that_is_shorter_or_says_something_else_now_is_shown_anew() -> No
     ],
     ids=["call", "thinking"],
 )
-def test_a_step_that_is_not_as_far_now_as_it_was_shown_is_shown_anew(step: LiveStep, further: dict[str, Any]) -> None:
-    heard, stored = LiveRun(IDENTITY), LiveRun(IDENTITY)
-    heard.add(copy(step))
-    heard.update(0, **further)
+def test_a_step_that_is_stored_in_an_earlier_state_than_shown_is_reset(step: LiveStep, further: dict[str, Any]) -> None:
+    received, stored = LiveRun(IDENTITY), LiveRun(IDENTITY)
+    received.add(copy(step))
+    received.update(0, **further)
     stored.add(copy(step))
-    follower = Follower(heard)
+    follower = Follower(received)
     follower.take()
-    replace_steps(heard, stored.in_order())
+    replace_steps(received, stored.in_order())
     follower.take()
-    assert heard.resets == [0]
+    assert received.resets == [0]
     assert follower.steps == final(stored)
 
 
-def test_what_is_stored_of_a_run_takes_the_place_of_what_was_heard_of_it() -> None:
-    heard, stored = LiveRun(IDENTITY), LiveRun(IDENTITY)
-    for run, words in ((heard, ("Hello ", "wor", "never")), (stored, ("Hello ", "there"))):
+def test_stored_steps_replace_received_steps() -> None:
+    received, stored = LiveRun(IDENTITY), LiveRun(IDENTITY)
+    for run, words in ((received, ("Hello ", "wor", "never")), (stored, ("Hello ", "there"))):
         for index, content in enumerate(words):
             run.apply(StepStarted(index, 1, "text"))
             run.apply(StepGrew(index, content))
-    follower = Follower(heard)
+    follower = Follower(received)
     follower.take()
-    replace_steps(heard, stored.in_order())
+    replace_steps(received, stored.in_order())
     follower.take()
     assert follower.steps == final(stored)
 
 
-def test_who_does_not_understand_a_mail_does_not_ask_on_and_on() -> None:
+def test_a_replica_asks_only_once_after_messages_that_it_cannot_decode() -> None:
     replica = Replica(LiveRun(IDENTITY), "owner", 1)
-    strange = {"attempt": 1, "after": 0, "changes": [["run", []], ["of another version"]]}
-    assert [replica.take(number, strange) for number in (1, 2, 3)] == [False, True, True]
+    undecodable = {"attempt": 1, "after": 0, "changes": [["run", []], ["of another version"]]}
+    assert [replica.take(number, undecodable) for number in (1, 2, 3)] == [False, True, True]
 
 
-def test_facts_of_a_step_that_is_not_there_are_a_gap() -> None:
-    world = World()
-    world.play(("start", "thinking"))
-    list(world.cursor.changes())
-    world.play(("finish", 0))
-    world.send()
-    number, news = opened(world.wire[0])
-    assert not world.replica.take(number, news)
-    assert not world.replica.live.steps
-    apply_change(world.replica.live, ["run", []])
+def test_an_update_of_a_missing_step_is_a_gap() -> None:
+    pair = OwnerAndReplica()
+    pair.play(("start", "thinking"))
+    list(pair.cursor.changes())
+    pair.play(("finish", 0))
+    pair.send()
+    number, news = decode(pair.messages[0])
+    assert not pair.replica.take(number, news)
+    assert not pair.replica.live.steps
+    apply_change(pair.replica.live, ["run", []])

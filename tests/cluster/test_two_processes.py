@@ -1,4 +1,4 @@
-"""Whoever is connected to whichever process sees the same, and can do the same."""
+"""Clients see the same and can do the same, whichever process they are connected to."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from accounts.models import ApiToken, User
 from accounts.sessions import SessionStore
 from conversations.models import Run
 from tests.client import CallError, Client, connected
-from tests.cluster.conftest import Neighbourhood
-from tests.cluster.following import assert_told_once, shows, stored
+from tests.cluster.conftest import PeerSites
+from tests.cluster.run_checks import assert_received_once, until_content_is, until_step_is_stored
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, hang, model_server, settled, text, thinking, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requires_redis]
 
 
-async def test_a_run_is_watched_from_the_other_process_from_the_middle(peers: Neighbourhood) -> None:
+async def test_a_client_of_the_other_process_can_follow_a_run_from_the_middle(peers: PeerSites) -> None:
     gate = Gate()
     reply = [thinking("Let me see"), text("Once "), wait_for(gate), *answer("upon a time")]
     async with (
@@ -45,7 +45,7 @@ async def test_a_run_is_watched_from_the_other_process_from_the_middle(peers: Ne
         assert [step["content"] for step in there.steps(run_id)] == ["Let me see", "Once upon a time"]
 
 
-async def test_a_question_from_one_process_reaches_who_follows_on_the_other(peers: Neighbourhood) -> None:
+async def test_a_question_on_one_process_reaches_subscribers_of_the_other(peers: PeerSites) -> None:
     async with (
         model_server(answer("Hello")) as model,
         peers.pair(model) as (one, two),
@@ -65,7 +65,7 @@ async def test_a_question_from_one_process_reaches_who_follows_on_the_other(peer
         assert [s["content"] for s in there.steps(sent["run_id"])] == ["Hello"]
 
 
-async def test_a_run_is_cancelled_from_the_other_process(peers: Neighbourhood) -> None:
+async def test_a_run_can_be_cancelled_on_the_other_process(peers: PeerSites) -> None:
     async with (
         model_server([text("Once "), hang()]) as model,
         peers.pair(model) as (one, two),
@@ -79,7 +79,9 @@ async def test_a_run_is_cancelled_from_the_other_process(peers: Neighbourhood) -
         await settled(model.requests[0].abandoned)
 
 
-async def test_deleting_there_ends_the_run_here_and_tells_everybody(peers: Neighbourhood) -> None:
+async def test_deleting_a_conversation_ends_its_run_on_the_other_process_and_notifies_all_clients(
+    peers: PeerSites,
+) -> None:
     async with (
         model_server([text("Once "), hang()]) as model,
         peers.pair(model) as (one, two),
@@ -98,7 +100,7 @@ async def test_deleting_there_ends_the_run_here_and_tells_everybody(peers: Neigh
             assert methods.count("conversation_deleted") == 1
 
 
-async def test_when_a_process_stops_the_other_goes_on_and_its_watchers_see_it(peers: Neighbourhood) -> None:
+async def test_a_run_continues_on_the_other_process_when_its_owner_stops(peers: PeerSites) -> None:
     async with (
         model_server([text("Once "), hang()], answer("Once upon a time")) as model,
         peers.pair(model) as (one, two),
@@ -118,7 +120,7 @@ async def test_when_a_process_stops_the_other_goes_on_and_its_watchers_see_it(pe
         assert (await Run.objects.aget()).attempt == 2
 
 
-async def test_a_run_that_another_process_took_goes_on_for_who_watches_it_here(peers: Neighbourhood) -> None:
+async def test_subscribers_of_a_run_that_another_process_claimed_see_it_continue(peers: PeerSites) -> None:
     async with (
         model_server([text("Once "), hang()], answer("Once upon a time")) as model,
         peers.pair(model) as (one, two),
@@ -127,14 +129,14 @@ async def test_a_run_that_another_process_took_goes_on_for_who_watches_it_here(p
         sent = await here.call("message.send", text="Tell me")
         run_id = sent["run_id"]
         await here.until("process_step")
-        await stored("Once ")
+        await until_step_is_stored("Once ")
         await Run.objects.aupdate(owner=None)
         await two.runner.claim_expired_runs()
         assert (await here.ended(run_id))["method"] == "done"
         assert [step["content"] for step in here.steps(run_id)] == ["Once upon a time"]
 
 
-async def test_a_process_takes_no_run_up_that_it_still_makes(peers: Neighbourhood) -> None:
+async def test_a_process_does_not_claim_a_run_that_it_is_still_executing(peers: PeerSites) -> None:
     async with (
         model_server([text("Once "), hang()], answer("Once upon a time")) as model,
         peers.pair(model) as (one, _),
@@ -142,15 +144,15 @@ async def test_a_process_takes_no_run_up_that_it_still_makes(peers: Neighbourhoo
     ):
         run_id = (await here.call("message.send", text="Tell me"))["run_id"]
         await here.until("process_step")
-        await stored("Once ")
+        await until_step_is_stored("Once ")
         await Run.objects.aupdate(owner=None)
         await one.runner.claim_expired_runs()
         assert (await here.ended(run_id))["method"] == "done"
         assert [step["content"] for step in here.steps(run_id)] == ["Once upon a time"]
 
 
-async def test_both_processes_say_which_run_is_live_also_after_a_change_in_the_other(
-    peers: Neighbourhood,
+async def test_both_processes_report_the_live_run_after_a_change_on_either(
+    peers: PeerSites,
 ) -> None:
     gate = Gate()
     async with (
@@ -170,7 +172,7 @@ async def test_both_processes_say_which_run_is_live_also_after_a_change_in_the_o
         gate.open()
         await here.ended(run_id)
         for client in (here, there):
-            await until(partial(last_change_is, client, title="A tale", run_id=None), "that no run is live")
+            await until(partial(last_change_is, client, title="A tale", run_id=None), "no run is live")
 
 
 def last_change_is(client: Client, **fields: Any) -> bool:
@@ -178,7 +180,7 @@ def last_change_is(client: Client, **fields: Any) -> bool:
     return bool(changes) and changes[-1]["conversation"] | fields == changes[-1]["conversation"]
 
 
-async def test_the_same_request_to_both_processes_at_once_is_carried_out_once(peers: Neighbourhood) -> None:
+async def test_a_request_sent_to_both_processes_at_once_is_carried_out_once(peers: PeerSites) -> None:
     gate = Gate()
     async with (
         model_server([text("Once "), wait_for(gate), *answer("upon a time")]) as model,
@@ -198,7 +200,7 @@ async def test_the_same_request_to_both_processes_at_once_is_carried_out_once(pe
         assert await Run.objects.acount() == 1
 
 
-async def test_a_conversation_has_one_run_at_a_time_on_both_together(peers: Neighbourhood) -> None:
+async def test_a_conversation_has_one_live_run_across_both_processes(peers: PeerSites) -> None:
     async with (
         model_server([text("Once "), hang()]) as model,
         peers.pair(model) as (one, two),
@@ -214,8 +216,8 @@ async def test_a_conversation_has_one_run_at_a_time_on_both_together(peers: Neig
         assert len([answer for answer in answers if isinstance(answer, dict)]) == 1
 
 
-async def test_whoever_comes_to_the_other_process_is_shown_the_newest_words_and_then_each_once(
-    peers: Neighbourhood,
+async def test_a_client_that_joins_on_the_other_process_gets_the_latest_text_and_each_later_delta_once(
+    peers: PeerSites,
 ) -> None:
     first, second = Gate(), Gate()
     reply = [text("Once "), wait_for(first), text("upon "), wait_for(second), *answer("a time")]
@@ -230,7 +232,7 @@ async def test_whoever_comes_to_the_other_process_is_shown_the_newest_words_and_
         where, run_id = sent["conversation_id"], sent["run_id"]
         await before.call("conversation.subscribe", conversation_id=where)
         first.open()
-        await shows(before, run_id, "Once upon ")
+        await until_content_is(before, run_id, "Once upon ")
         shown = await there.call("conversation.get", conversation_id=where)
         assert shown["run"]["id"] == run_id
         assert shown["conversation"]["run_id"] == run_id
@@ -238,17 +240,17 @@ async def test_whoever_comes_to_the_other_process_is_shown_the_newest_words_and_
         await there.call("conversation.subscribe", conversation_id=where)
         second.open()
         await there.ended(run_id)
-        assert_told_once(there, run_id, "Once upon a time")
+        assert_received_once(there, run_id, "Once upon a time")
 
 
-async def test_a_revoked_token_and_an_ended_session_close_the_connections_of_both(peers: Neighbourhood) -> None:
+async def test_a_revoked_token_and_an_ended_session_close_connections_on_both_processes(peers: PeerSites) -> None:
     async with (
         model_server(answer("Hello")) as model,
         peers.pair(model) as (one, two),
         AsyncExitStack() as stack,
     ):
         user = await one.user()
-        session = await asyncio.to_thread(signed_in, user)
+        session = await asyncio.to_thread(create_session, user)
         cookie, token = {"Cookie": f"sessionid={session.session_key}"}, await one.token()
         clients = []
         for site in (one, two):
@@ -262,7 +264,7 @@ async def test_a_revoked_token_and_an_ended_session_close_the_connections_of_bot
         assert [await client.closed() for client in clients] == [4401] * 4
 
 
-def signed_in(user: User) -> SessionStore:
+def create_session(user: User) -> SessionStore:
     try:
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)

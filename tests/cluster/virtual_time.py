@@ -1,4 +1,4 @@
-"""An event loop whose time passes at once: when nothing is left to do now, it is as late as the next thing is due."""
+"""An event loop in virtual time: when nothing is ready, its clock jumps to the next scheduled callback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unittest.mock import patch
 T = TypeVar("T")
 
 
-class _Skipping(selectors.SelectSelector):
+class _SkippingSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = time.monotonic()
@@ -20,22 +20,25 @@ class _Skipping(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and timeout is None:
-            raise RuntimeError("everybody waits for something that nobody will do")
+            raise RuntimeError("deadlock: nothing is ready and nothing is scheduled")
         if not ready and timeout:
             self.now += timeout
         return ready
 
 
-class TimelessLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
-        self._skipping = _Skipping()
-        super().__init__(self._skipping)
+        self._selector = _SkippingSelector()
+        super().__init__(self._selector)
 
     def time(self) -> float:
-        return self._skipping.now
+        return self._selector.now
 
 
-def run_timeless(work: Coroutine[Any, Any, T]) -> T:
-    """Whoever asks `time.monotonic` how much time has passed is told the loop's."""
-    with asyncio.Runner(loop_factory=TimelessLoop) as runner, patch.object(time, "monotonic", runner.get_loop().time):
+def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
+    """Runs the coroutine in a VirtualTimeLoop, whose time `time.monotonic` returns as well."""
+    with (
+        asyncio.Runner(loop_factory=VirtualTimeLoop) as runner,
+        patch.object(time, "monotonic", runner.get_loop().time),
+    ):
         return runner.run(work)

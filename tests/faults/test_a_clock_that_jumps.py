@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.client import Client
-from tests.cluster.following import assert_told_once
+from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import HEARTBEAT, Cluster
 from tests.faults.points import FINAL, Script
 from tests.faults.waiting import until
@@ -53,7 +53,7 @@ async def test_no_run_is_lost_no_request_happens_twice_and_all_stays_in_order(cl
             one.set_clock(-7200)
             for client in (here, there):
                 await client.ended(run_id)
-                assert_told_once(client, run_id, told)
+                assert_received_once(client, run_id, told)
             next_run = (await here.call("message.send", text="And then?", conversation_id=where))["run_id"]
             for client in (here, there):
                 await client.ended(next_run)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.client import Client
-from tests.cluster.following import assert_told_once
+from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
 from tests.faults.ping import pinging
@@ -80,4 +80,4 @@ async def test_also_where_half_of_them_come_to_another_process_than_makes_the_ru
         everybody.open()
         for watcher in watchers:
             assert (await watcher.ended(sent["run_id"]))["params"]["status"] == "complete"
-            assert_told_once(watcher, sent["run_id"], "".join(STRINGS))
+            assert_received_once(watcher, sent["run_id"], "".join(STRINGS))

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.client import CallError, Client
-from tests.cluster.following import assert_told_once
+from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import AT_LENGTH, POSTGRESQL_AWAY
 from tests.faults.points import ANSWER, FINAL, Script, write
@@ -95,8 +95,8 @@ async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken
             for client in (here, there):
                 for question in questions:
                     assert (await client.ended(runs[question], within=60))["params"]["status"] == "complete"
-                assert_told_once(client, runs["Slowly"], "".join(STRINGS))
-                assert_told_once(client, runs["Short"], FINAL)
+                assert_received_once(client, runs["Slowly"], "".join(STRINGS))
+                assert_received_once(client, runs["Short"], FINAL)
             await here.ended(runs["Meanwhile here"])
             await cluster.stored.all_ended()
         stored = cluster.stored.runs()

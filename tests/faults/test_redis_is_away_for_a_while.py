@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.client import Client
-from tests.cluster.following import assert_told_once
+from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import Cluster
 from tests.faults.lengths import REDIS_AWAY, REDIS_IDLE
 from tests.faults.points import FINAL, Script, write
@@ -75,7 +75,7 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
             over.open()
             for client in (here, there):
                 assert (await client.ended(slow))["params"]["status"] == "complete"
-                assert_told_once(client, slow, "".join(STRINGS) + "the end")
+                assert_received_once(client, slow, "".join(STRINGS) + "the end")
             mine = {each["conversation"]["id"] for each in here.received("conversation_changed")}
             await until(
                 lambda: {each["conversation"]["id"] for each in there.received("conversation_changed")} >= mine,
@@ -99,7 +99,7 @@ async def test_mail_comes_also_after_a_long_time_without_any(cluster: Cluster) -
             sent = await here.call("message.send", text="Tell me", conversation_id=where)
             for client in (here, there):
                 await client.ended(sent["run_id"])
-                assert_told_once(client, sent["run_id"], FINAL)
+                assert_received_once(client, sent["run_id"], FINAL)
         (run,) = cluster.stored.runs().values()
         assert isinstance(run, StoredRun)
         assert run.attempt == 1

@@ -1,4 +1,4 @@
-"""What a client that follows a run has seen of it."""
+"""Waits for, and checks of, what a client has received of a run."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from tests.client import WAIT_TIMEOUT, Client
 from tests.faults.waiting import until
 
 
-async def shows(client: Client, run_id: str, content: str) -> None:
-    """Once the client has been told just this text."""
-    await until(lambda: "".join(step["content"] for step in client.steps(run_id)) == content, f"that it is {content!r}")
+async def until_content_is(client: Client, run_id: str, content: str) -> None:
+    """Waits until the client has received exactly this text of the run."""
+    await until(
+        lambda: "".join(step["content"] for step in client.steps(run_id)) == content, f"the content is {content!r}"
+    )
 
 
-async def stored(content: str) -> None:
-    """Once a step with this text is in the database, which tells nobody."""
+async def until_step_is_stored(content: str) -> None:
+    """Waits until a step with this text is in the database. Polls, as nothing announces it."""
     async with asyncio.timeout(WAIT_TIMEOUT):
         while not await Step.objects.filter(content=content).aexists():
             await asyncio.sleep(0.02)
 
 
-def assert_told_once(client: Client, run_id: str, content: str) -> None:
-    """The run, and each word of it, in one piece or in several."""
+def assert_received_once(client: Client, run_id: str, content: str) -> None:
+    """Asserts that the client received the run and each character of it once, in however many deltas."""
     assert len(client.received("run_started", run_id=run_id)) == 1
     assert not client.received("steps_reset", run_id=run_id)
     pieces = [p["text"] for p in client.received("step_delta", run_id=run_id)]
