@@ -19,7 +19,7 @@ from conversations.runner.cluster.replicas import Replicas
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import LiveRun
 from tests.faults.waiting import until
-from tests.runs.test_cursors_deliver_everything_once import IDENTITY, Follower
+from tests.runs.live_runs import IDENTITY, Follower
 
 
 class ControlledLayer(InMemoryChannelLayer):

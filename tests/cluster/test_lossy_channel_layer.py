@@ -20,7 +20,7 @@ from conversations.runs.live import LiveRun, Outcome
 from tests.cluster.channel_layer import ControlledLayer, TwoProcesses, two_processes_on
 from tests.cluster.test_replicas_equal_the_run import changes, copy
 from tests.cluster.virtual_time import run_in_virtual_time
-from tests.runs.test_cursors_deliver_everything_once import Follower, final, play
+from tests.runs.live_runs import Follower, final, play
 
 END = Outcome("complete", finish_reason="stop", completion_tokens=3)
 CATCH_UP_TIMEOUT = 60.0

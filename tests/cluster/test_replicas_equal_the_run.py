@@ -14,7 +14,7 @@ from conversations.runner.cluster.replicas import Replica
 from conversations.runs.codec import apply_change, encode_change, replace_steps
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun, LiveStep, Outcome
-from tests.runs.test_cursors_deliver_everything_once import IDENTITY, Follower, final, play
+from tests.runs.live_runs import IDENTITY, Follower, final, play
 
 OUTCOMES = [
     Outcome("complete", finish_reason="stop", prompt_tokens=3, completion_tokens=5, suggested_title="A title"),

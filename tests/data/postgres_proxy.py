@@ -63,7 +63,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         try:
             target.sendall(received)
         except OSError:
-            continue  # the client is gone; the server's replies are read to their end all the same
+            continue  # the client is gone; still read the server's replies to their end
 
 
 def _receive(source: socket.socket) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import given
 from conversations.runs.events import StepGrew, StepStarted
 from conversations.runs.live import Cursor, LiveRun, Outcome
 from conversations.websocket.protocol.notifications import run_frames
-from tests.runs.test_cursors_deliver_everything_once import IDENTITY, actions, play
+from tests.runs.live_runs import IDENTITY, actions, play
 
 MAX_FRAME_OVERHEAD = 600
 """Bytes of a frame without its text."""

@@ -1,10 +1,10 @@
-"""Whatever order a model's fragments come in, they make well-formed steps, and no word is lost."""
+"""Deltas of a model in any order become well-formed steps, without a loss."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given
@@ -25,28 +25,16 @@ from conversations.runs.events import (
     StepStarted,
     ThinkingFinished,
 )
-from tests.runs.scripted_model import ScriptedModel, events_of, run_of, says
-from tools.registry import tool
-
-
-@tool(read_only=True)
-async def echo(text: str = "") -> str:
-    """Repeat a text."""
-    return text
-
-
-def clock_of(*moments: float) -> Callable[[], float]:
-    """Each reading of the clock gives the next of these moments; the last one for ever."""
-    left = list(moments)
-    return lambda: left.pop(0) if len(left) > 1 else left[0]
+from tests.runs.scripted_model import ScriptedModel, echo, fake_clock, run_events, text_reply
 
 
 async def steps_of(*deltas: Delta) -> list[tuple[str, str]]:
-    events = await events_of(run_of(ScriptedModel([*deltas, Finish("stop")])))
+    events = await run_events(ScriptedModel([*deltas, Finish("stop")]))
     return [(step.type, text) for step, text in contents(events)]
 
 
 def contents(events: Sequence[RunEvent]) -> list[tuple[StepStarted, str]]:
+    """Returns each step that was started, with its content."""
     texts: defaultdict[int, str] = defaultdict(str)
     for event in events:
         if isinstance(event, StepGrew):
@@ -54,14 +42,14 @@ def contents(events: Sequence[RunEvent]) -> list[tuple[StepStarted, str]]:
     return [(event, texts[event.index]) for event in events if isinstance(event, StepStarted)]
 
 
-async def test_late_fragments_extend_the_step_of_their_kind() -> None:
+async def test_interleaved_deltas_extend_the_step_of_their_kind() -> None:
     steps = await steps_of(
         ThinkingDelta("Hm. "), TextDelta("It "), ThinkingDelta("Yes."), TextDelta("is "), TextDelta("so.")
     )
     assert steps == [("thinking", "Hm. Yes."), ("text", "It is so.")]
 
 
-async def test_text_after_calls_extends_the_text_before_them() -> None:
+async def test_text_after_tool_calls_extends_the_text_before_them() -> None:
     model = ScriptedModel(
         [
             TextDelta("Looking"),
@@ -70,9 +58,9 @@ async def test_text_after_calls_extends_the_text_before_them() -> None:
             ToolCallDelta(0, arguments='"x"}'),
             Finish("tool_calls"),
         ],
-        says("done"),
+        text_reply("done"),
     )
-    events = await events_of(run_of(model, echo))
+    events = await run_events(model, echo)
     assert [(s.type, text) for s, text in contents(events)][:2] == [
         ("text", "Looking it up"),
         ("tool_call", '{"text": "x"}'),
@@ -80,7 +68,7 @@ async def test_text_after_calls_extends_the_text_before_them() -> None:
     assert model.requests[1].messages[2].content == "Looking it up"
 
 
-async def test_fragments_of_several_calls_find_their_own() -> None:
+async def test_argument_deltas_are_added_to_their_own_calls() -> None:
     model = ScriptedModel(
         [
             ToolCallDelta(0, "a", "echo", '{"te'),
@@ -89,24 +77,24 @@ async def test_fragments_of_several_calls_find_their_own() -> None:
             ToolCallDelta(1, arguments='{"text": "2"}'),
             Finish("tool_calls"),
         ],
-        says("done"),
+        text_reply("done"),
     )
-    events = await events_of(run_of(model, echo))
+    events = await run_events(model, echo)
     assert [(s.id_ref, text) for s, text in contents(events)][:2] == [("a", '{"text": "1"}'), ("b", '{"text": "2"}')]
     assert [c.arguments for c in model.requests[1].messages[2].tool_calls] == ['{"text": "1"}', '{"text": "2"}']
 
 
-async def test_thinking_ends_where_something_else_begins_and_tells_how_long_it_took() -> None:
+async def test_thinking_ends_with_its_duration_when_another_step_starts() -> None:
     script: list[Delta] = [ThinkingDelta("Hm"), TextDelta("So"), Finish("stop")]
-    clock = clock_of(0.0, 2.0, 2.0, 5.5)
-    events = await events_of(run_of(ScriptedModel(script), clock=clock))
+    clock = fake_clock(0.0, 2.0, 2.0, 5.5)
+    events = await run_events(ScriptedModel(script), clock=clock)
     assert events[3:5] == [ThinkingFinished(0, 3.5), StepStarted(1, 1, "text")]
 
 
-async def test_thinking_that_comes_back_counts_the_time_of_both_stretches() -> None:
+async def test_resumed_thinking_adds_up_its_durations() -> None:
     script: list[Delta] = [ThinkingDelta("Hm"), TextDelta("So"), ThinkingDelta("or"), Finish("stop")]
-    clock = clock_of(0.0, 1.0, 1.0, 4.0, 10.0, 12.0)
-    events = await events_of(run_of(ScriptedModel(script), clock=clock))
+    clock = fake_clock(0.0, 1.0, 1.0, 4.0, 10.0, 12.0)
+    events = await run_events(ScriptedModel(script), clock=clock)
     assert [e.duration for e in events if isinstance(e, ThinkingFinished)] == [3.0, 5.0]
 
 
@@ -132,13 +120,13 @@ replies = st.tuples(st.lists(deltas, max_size=12), ends).map(lambda parts: [*par
 @given(st.lists(replies, min_size=1, max_size=4), st.integers(1, 4))
 def test_any_deltas_make_well_formed_events(script: list[Any], max_iterations: int) -> None:
     model = ScriptedModel(*script)
-    events = asyncio.run(events_of(run_of(model, echo, max_iterations=max_iterations)))
+    events = asyncio.run(run_events(model, echo, max_iterations=max_iterations))
     check_end(events)
     check_iterations(events)
     check_indexes(events)
     check_results(events)
     assert model.closed == len(model.requests)
-    check_words(events, [delta for n in range(len(model.requests)) for delta in script[min(n, len(script) - 1)]])
+    check_contents(events, [delta for n in range(len(model.requests)) for delta in script[min(n, len(script) - 1)]])
 
 
 def check_end(events: list[RunEvent]) -> None:
@@ -147,16 +135,17 @@ def check_end(events: list[RunEvent]) -> None:
 
 
 def check_iterations(events: list[RunEvent]) -> None:
-    marks = [event for event in events if isinstance(event, IterationStarted | IterationFinished)]
-    assert [(type(mark), mark.iteration) for mark in marks] == [
-        (kind, n) for n in range(1, len(marks) // 2 + 1) for kind in (IterationStarted, IterationFinished)
+    """Iterations start and finish in turn, numbered from 1, with at most one thinking and one text step each."""
+    limits = [event for event in events if isinstance(event, IterationStarted | IterationFinished)]
+    assert [(type(limit), limit.iteration) for limit in limits] == [
+        (kind, n) for n in range(1, len(limits) // 2 + 1) for kind in (IterationStarted, IterationFinished)
     ]
     kinds = [(e.iteration, e.type) for e in events if isinstance(e, StepStarted) and e.type != "tool_call"]
-    assert len(kinds) == len(set(kinds)), "a model call makes one thinking and one text step at most"
+    assert len(kinds) == len(set(kinds))
 
 
 def check_indexes(events: list[RunEvent]) -> None:
-    """Indexes grow by one; only what has begun grows, and each event suits its step's type."""
+    """Indexes count up from 0; only a step that has started grows, and each event fits the type of its step."""
     types: dict[int, str] = {}
     for event in events:
         match event:
@@ -173,7 +162,7 @@ def check_indexes(events: list[RunEvent]) -> None:
 
 
 def check_results(events: list[RunEvent]) -> None:
-    """Each call has an id of its own, and one result unless the run ended with its round."""
+    """Each call has a unique id, and one result unless it is of the last iteration."""
     calls = [(e.iteration, e.id_ref) for e in events if isinstance(e, StepStarted) and e.type == "tool_call"]
     results = [(e.iteration, e.id_ref) for e in events if isinstance(e, ResultAdded)]
     assert len({call_id for _, call_id in calls}) == len(calls)
@@ -182,10 +171,10 @@ def check_results(events: list[RunEvent]) -> None:
     assert sorted(results) == sorted(call for call in calls if call[0] < last)
 
 
-def check_words(events: list[RunEvent], said: list[Delta]) -> None:
-    """What was said is what is shown."""
+def check_contents(events: list[RunEvent], sent: list[Delta]) -> None:
+    """The steps contain what the model has sent."""
     for kind, delta in (("text", TextDelta), ("thinking", ThinkingDelta)):
-        shown = "".join(text for step, text in contents(events) if step.type == kind)
-        assert shown == "".join(d.text for d in said if isinstance(d, delta))
-    shown_arguments = sum(len(text) for step, text in contents(events) if step.type == "tool_call")
-    assert shown_arguments == sum(len(d.arguments) for d in said if isinstance(d, ToolCallDelta))
+        content = "".join(text for step, text in contents(events) if step.type == kind)
+        assert content == "".join(d.text for d in sent if isinstance(d, delta))
+    argument_characters = sum(len(text) for step, text in contents(events) if step.type == "tool_call")
+    assert argument_characters == sum(len(d.arguments) for d in sent if isinstance(d, ToolCallDelta))

@@ -1,4 +1,4 @@
-"""Every run ends, once, with a reason that a person can read; no tool's or model's failure is the server's."""
+"""Every run ends once, and clients get its end, whatever fails: a tool, the model, a setting or the database."""
 
 from __future__ import annotations
 
@@ -44,25 +44,25 @@ REFUSALS = {
 }
 
 
-async def test_a_failing_tool_never_ends_a_run() -> None:
-    asking = calls(
+async def test_failing_tools_do_not_end_a_run() -> None:
+    failing = calls(
         tool_call("calculator", {"expression": "1/0"}),
         tool_call("calculator", {"wrong": 1}, call_id="b", index=1),
         tool_call("calculator", '{"broken', call_id="c", index=2),
         tool_call("nonsense", {}, call_id="d", index=3),
         tool_call("read_file", {"path": "../../etc/passwd"}, call_id="e", index=4),
     )
-    async with model_server(asking, answer("Sorry.")) as model, running_site(model) as site, site.client() as ada:
+    async with model_server(failing, answer("Sorry.")) as model, running_site(model) as site, site.client() as ada:
         sent = await ada.call("message.send", text="Try everything")
         assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
         results = [step for step in ada.steps(sent["run_id"]) if step["type"] == "tool_result"]
         assert len(results) == 5
         assert not any(step["success"] for step in results)
-        told = [m["tool_call_id"] for m in model.requests[1].body["messages"] if m["role"] == "tool"]
-        assert told == ["call_1", "b", "c", "d", "e"]
+        call_ids = [m["tool_call_id"] for m in model.requests[1].body["messages"] if m["role"] == "tool"]
+        assert call_ids == ["call_1", "b", "c", "d", "e"]
 
 
-async def test_a_model_that_never_stops_calling_ends_in_an_error_with_its_steps_kept() -> None:
+async def test_exceeding_max_iterations_fails_the_run_and_keeps_its_steps() -> None:
     async with (
         model_server(calls(tool_call("calculator", {"expression": "6*7"}))) as model,
         running_site(model, MAX_ITERATIONS=3) as site,
@@ -79,7 +79,7 @@ async def test_a_model_that_never_stops_calling_ends_in_an_error_with_its_steps_
         assert (await Run.objects.aget()).error_code == "max_iterations"
 
 
-async def test_a_model_that_is_configured_no_more_is_named_as_unknown() -> None:
+async def test_a_model_that_was_removed_gives_the_error_unknown_model() -> None:
     async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
         first = await ada.call("message.send", text="Hi")
         await ada.ended(first["run_id"])
@@ -89,8 +89,8 @@ async def test_a_model_that_is_configured_no_more_is_named_as_unknown() -> None:
 
 
 @pytest_asyncio.fixture
-async def refused_ends() -> AsyncIterator[None]:
-    """A database that refuses to store the end of a run."""
+async def end_refused() -> AsyncIterator[None]:
+    """Makes the database refuse to store the end of a run."""
 
     def execute(sql: str) -> None:
         with connection.cursor() as cursor:
@@ -102,8 +102,8 @@ async def refused_ends() -> AsyncIterator[None]:
     await sync_to_async(execute)(allow)
 
 
-@pytest.mark.usefixtures("refused_ends")
-async def test_an_end_that_cannot_be_stored_is_told_all_the_same() -> None:
+@pytest.mark.usefixtures("end_refused")
+async def test_clients_get_an_error_if_the_end_of_a_run_cannot_be_stored() -> None:
     async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
         sent = await ada.call("message.send", text="Hi")
         end = await ada.ended(sent["run_id"])
@@ -114,7 +114,7 @@ async def test_an_end_that_cannot_be_stored_is_told_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
-async def test_the_model_is_told_the_day_where_the_person_is(zone: str) -> None:
+async def test_the_model_gets_the_date_in_the_time_zone_of_the_user(zone: str) -> None:
     async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
         await Preferences.objects.acreate(user=await site.user(), time_zone=zone)
         before = datetime.now(ZoneInfo(zone)).date()
@@ -125,7 +125,7 @@ async def test_the_model_is_told_the_day_where_the_person_is(zone: str) -> None:
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Europe", " "])
-async def test_a_zone_that_is_none_costs_nobody_an_answer(zone: str) -> None:
+async def test_an_invalid_time_zone_falls_back_to_utc(zone: str) -> None:
     async with model_server(answer("Hello")) as model, running_site(model) as site, site.client() as ada:
         await Preferences.objects.acreate(user=await site.user(), time_zone=zone)
         before = datetime.now(UTC).date()
@@ -135,29 +135,29 @@ async def test_a_zone_that_is_none_costs_nobody_an_answer(zone: str) -> None:
         assert any(day.isoformat() in system for day in (before, datetime.now(UTC).date()))
 
 
-async def test_what_broke_off_in_one_run_is_told_whole_in_the_next() -> None:
-    def broken_off() -> ConversationBuilder:
+async def test_an_interrupted_tool_call_is_completed_in_the_history_of_the_next_run() -> None:
+    def interrupted_conversation() -> ConversationBuilder:
         builder = ConversationBuilder(Conversation.objects.create(owner=make_user()))
         builder.add_question("Do it")
         builder.add_answer(tool_call_step("a", "calculator", '{"expr'), status="cancelled")
         return builder
 
-    builder = await sync_to_async(broken_off)()
+    builder = await sync_to_async(interrupted_conversation)()
     async with model_server(answer("Yes.")) as model, running_site(model) as site, site.client() as ada:
-        where = str(builder.conversation.pk)
-        sent = await ada.call("message.send", text="Well?", conversation_id=where)
+        conversation_id = str(builder.conversation.pk)
+        sent = await ada.call("message.send", text="Well?", conversation_id=conversation_id)
         assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
         roles = [message["role"] for message in model.requests[0].body["messages"]]
         assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
-# A run by itself, without connections
+# Run tasks without connections
 
 
 @pytest_asyncio.fixture
 async def dependencies(tmp_path: Path) -> AsyncIterator[RunDependencies]:
     async with model_server([hang()]) as model:
-        made = RunDependencies(
+        dependencies = RunDependencies(
             writer=Writer(),
             readers=Readers(),
             client=ModelClient(),
@@ -166,32 +166,32 @@ async def dependencies(tmp_path: Path) -> AsyncIterator[RunDependencies]:
             limits=RunLimits(),
             workspaces=tmp_path,
         )
-        yield made
-        await asyncio.to_thread(made.writer.stop)
-        await asyncio.to_thread(made.readers.stop)
-        await made.client.close()
+        yield dependencies
+        await asyncio.to_thread(dependencies.writer.stop)
+        await asyncio.to_thread(dependencies.readers.stop)
+        await dependencies.client.close()
 
 
-async def run_task(dependencies: RunDependencies) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
-    """A run that was asked for, and what it calls at its end."""
-    made = await sync_to_async(store_question)("Tell me")
+async def make_run_task(dependencies: RunDependencies) -> tuple[RunTask, asyncio.Future[Conversation | None]]:
+    """Returns the task of a stored run, and a future that resolves when the run ends."""
+    stored = await sync_to_async(store_question)("Tell me")
     ended: asyncio.Future[Conversation | None] = asyncio.get_running_loop().create_future()
-    live = LiveRun(run_identity(made.run))
+    live = LiveRun(run_identity(stored.run))
 
     def on_end(task: RunTask, conversation: Conversation | None) -> None:
         ended.set_result(conversation)
 
     def on_loss(task: RunTask) -> None:
-        raise AssertionError("nobody has taken it")
+        raise AssertionError("the run was lost to another process")
 
     async def confirm() -> None:
-        """It is ours."""
+        """The run is still owned by this process."""
 
-    return RunTask(made.run, live, dependencies, confirm=confirm, on_end=on_end, on_loss=on_loss), ended
+    return RunTask(stored.run, live, dependencies, confirm=confirm, on_end=on_end, on_loss=on_loss), ended
 
 
-async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other(dependencies: RunDependencies) -> None:
-    task, ended = await run_task(dependencies)
+async def test_a_run_cancelled_before_its_first_step_is_stored_as_cancelled(dependencies: RunDependencies) -> None:
+    task, ended = await make_run_task(dependencies)
     task.start()
     task.cancel()
     assert await asyncio.wait_for(ended, 30) is not None
@@ -201,8 +201,8 @@ async def test_a_run_that_is_cancelled_before_its_first_step_ends_like_any_other
     assert (await Message.objects.aget(role="assistant")).status == "cancelled"
 
 
-async def test_of_two_reasons_to_stop_the_first_counts(dependencies: RunDependencies) -> None:
-    task, ended = await run_task(dependencies)
+async def test_the_first_of_two_reasons_to_stop_counts(dependencies: RunDependencies) -> None:
+    task, ended = await make_run_task(dependencies)
     task.start()
     await asyncio.sleep(0)
     task.cancel()

@@ -1,9 +1,10 @@
-"""What came before a model call failed or was cancelled is kept and paid for; nothing goes on afterwards."""
+"""A model call that fails or is cancelled ends the run and keeps its content; usage and times of model calls."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -17,31 +18,30 @@ from conversations.runs.events import (
     StepGrew,
     ThinkingFinished,
 )
-from tests.runs.scripted_model import ScriptedModel, Silence, asks, events_of, results, run_of, says
-from tests.runs.test_deltas_become_steps import clock_of
+from tests.runs.scripted_model import (
+    Hang,
+    ScriptedModel,
+    act,
+    fake_clock,
+    finished_iterations,
+    run_events,
+    text_reply,
+    tool_call_reply,
+    tool_results,
+)
 from tools.registry import tool
 from tools.types import Tool
 
 
-@tool
-async def act() -> str:
-    """Act."""
-    return "acted"
-
-
-def finished_calls(events: list[RunEvent]) -> list[IterationFinished]:
-    return [event for event in events if isinstance(event, IterationFinished)]
-
-
 @pytest.mark.parametrize("error", [RejectedKeyError("401"), RateLimitedError("429", retry_after=7.0), MalformedError()])
-async def test_an_error_of_the_model_ends_the_run_in_its_words(error: LLMError) -> None:
-    events = await events_of(run_of(ScriptedModel([error])))
+async def test_a_model_error_ends_the_run_with_its_code_and_text(error: LLMError) -> None:
+    events = await run_events(ScriptedModel([error]))
     assert events[-1] == RunFailed(error.code, error.content, error.retryable, error.retry_after)
 
 
-async def test_what_came_before_the_error_is_kept_and_counted() -> None:
+async def test_content_before_an_error_is_kept_and_counted() -> None:
     model = ScriptedModel([ThinkingDelta("Let me see"), TextDelta("It is"), MalformedError()])
-    events = await events_of(run_of(model))
+    events = await run_events(model)
     assert [e.text for e in events if isinstance(e, StepGrew)] == ["Let me see", "It is"]
     finished = events[-2]
     assert isinstance(finished, IterationFinished)
@@ -49,46 +49,46 @@ async def test_what_came_before_the_error_is_kept_and_counted() -> None:
     assert finished.usage.completion > finished.usage.reasoning > 0
 
 
-async def test_thinking_that_breaks_off_is_finished() -> None:
-    events = await events_of(run_of(ScriptedModel([ThinkingDelta("Hm"), MalformedError()])))
+async def test_thinking_interrupted_by_an_error_is_finished() -> None:
+    events = await run_events(ScriptedModel([ThinkingDelta("Hm"), MalformedError()]))
     assert [type(e) for e in events[-3:]] == [ThinkingFinished, IterationFinished, RunFailed]
 
 
-async def test_calls_of_an_answer_that_failed_are_not_carried_out() -> None:
-    model = ScriptedModel([*asks(("act", "{}"))[:-1], MalformedError()], says("never asked for"))
-    events = await events_of(run_of(model, act))
-    assert results(events) == []
+async def test_tool_calls_of_a_failed_model_call_are_not_carried_out() -> None:
+    model = ScriptedModel([*tool_call_reply(("act", "{}"))[:-1], MalformedError()], text_reply("not requested"))
+    events = await run_events(model, act)
+    assert tool_results(events) == []
     assert len(model.requests) == 1
     assert isinstance(events[-1], RunFailed)
 
 
-async def test_an_error_in_a_later_round_keeps_the_earlier_ones() -> None:
-    model = ScriptedModel(asks(("act", "{}")), [MalformedError()])
-    events = await events_of(run_of(model, act))
-    assert len(results(events)) == 1
+async def test_an_error_in_a_later_iteration_keeps_the_earlier_ones() -> None:
+    model = ScriptedModel(tool_call_reply(("act", "{}")), [MalformedError()])
+    events = await run_events(model, act)
+    assert len(tool_results(events)) == 1
     assert events[-1] == RunFailed("malformed", MalformedError.content, retryable=True)
 
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
-async def test_why_the_model_stopped_is_told(reason: str) -> None:
+async def test_a_completed_run_has_the_finish_reason_of_the_model(reason: str) -> None:
     model = ScriptedModel([TextDelta("So"), Finish(reason)])  # type: ignore[arg-type]
-    assert (await events_of(run_of(model)))[-1] == RunCompleted(reason)  # type: ignore[arg-type]
+    assert (await run_events(model))[-1] == RunCompleted(reason)  # type: ignore[arg-type]
 
 
-async def test_a_model_that_stops_for_calls_but_makes_none_has_answered() -> None:
+async def test_finish_reason_tool_calls_without_calls_completes_the_run() -> None:
     model = ScriptedModel([TextDelta("So"), Finish("tool_calls")])
-    assert (await events_of(run_of(model, act)))[-1] == RunCompleted("stop")
+    assert (await run_events(model, act))[-1] == RunCompleted("stop")
 
 
-async def test_the_servers_own_figures_are_taken() -> None:
+async def test_usage_reported_by_the_server_is_used() -> None:
     model = ScriptedModel([TextDelta("So"), Finish("stop"), Usage(12, 3, reasoning=1, cached=8)])
-    [finished] = finished_calls(await events_of(run_of(model)))
+    [finished] = finished_iterations(await run_events(model))
     assert finished.usage == Usage(12, 3, reasoning=1, cached=8, estimated=False)
 
 
-async def test_without_figures_the_words_are_counted_those_of_the_tools_too() -> None:
+async def test_unreported_usage_is_estimated_including_the_tool_definitions() -> None:
     async def prompt(*tools: Tool) -> int:
-        [finished] = finished_calls(await events_of(run_of(ScriptedModel(says("word " * 20)), *tools)))
+        [finished] = finished_iterations(await run_events(ScriptedModel(text_reply("word " * 20)), *tools))
         assert finished.usage.estimated
         assert finished.usage.completion == 25
         return finished.usage.prompt
@@ -96,48 +96,47 @@ async def test_without_figures_the_words_are_counted_those_of_the_tools_too() ->
     assert await prompt(act) > await prompt() > 0
 
 
-async def test_the_times_of_a_model_call_are_measured() -> None:
-    clock = clock_of(10.0, 10.25, 12.0)
-    [finished] = [
-        e for e in await events_of(run_of(ScriptedModel(says("So")), clock=clock)) if isinstance(e, IterationFinished)
-    ]
+async def test_first_token_and_total_time_are_measured() -> None:
+    clock = fake_clock(10.0, 10.25, 12.0)
+    [finished] = finished_iterations(await run_events(ScriptedModel(text_reply("So")), clock=clock))
     assert (finished.first_token_ms, finished.total_ms) == (250, 2000)
 
 
-async def test_an_answer_without_a_word_has_no_first_token() -> None:
-    [finished] = finished_calls(await events_of(run_of(ScriptedModel(says()))))
+async def test_an_empty_answer_has_no_first_token_time() -> None:
+    [finished] = finished_iterations(await run_events(ScriptedModel(text_reply())))
     assert finished.first_token_ms is None
 
 
-async def cancelled_once(reached: asyncio.Event, run: AsyncGenerator[RunEvent, None]) -> None:
-    task = asyncio.create_task(events_of(run))
+async def cancel_when_set(reached: asyncio.Event, run: Coroutine[Any, Any, list[RunEvent]]) -> None:
+    """Starts the run, waits for the event and cancels the run."""
+    task = asyncio.create_task(run)
     await asyncio.wait_for(reached.wait(), 30)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
-async def test_cancelling_closes_the_models_stream() -> None:
-    silent = Silence()
-    model = ScriptedModel([TextDelta("It"), silent])
-    await cancelled_once(silent.reached, run_of(model))
+async def test_cancelling_closes_the_stream_of_the_model() -> None:
+    hang = Hang()
+    model = ScriptedModel([TextDelta("It"), hang])
+    await cancel_when_set(hang.reached, run_events(model))
     assert model.closed == 1
 
 
-async def test_cancelling_stops_the_tools_under_way() -> None:
-    begun, stopped = asyncio.Event(), asyncio.Event()
+async def test_cancelling_stops_running_tools() -> None:
+    started, stopped = asyncio.Event(), asyncio.Event()
 
     @tool
     async def linger() -> str:
-        """Take for ever."""
-        begun.set()
+        """Take forever."""
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             stopped.set()
         return "never"
 
-    model = ScriptedModel(asks(("linger", "{}")))
-    await cancelled_once(begun, run_of(model, linger))
+    model = ScriptedModel(tool_call_reply(("linger", "{}")))
+    await cancel_when_set(started, run_events(model, linger))
     assert stopped.is_set()
     assert len(model.requests) == 1

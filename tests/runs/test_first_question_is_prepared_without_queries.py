@@ -1,4 +1,4 @@
-"""Of a first question all that a run needs is at hand when it is stored, and it is what the rows say."""
+"""The run of a first question is prepared from what storing it returns, without reading the database."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def dependencies(tmp_path: Path) -> RunDependencies:
     )
 
 
-def plainly() -> StoredQuestion:
+def plain() -> StoredQuestion:
     return store_question("A question")
 
 
-def of_one_with_instructions() -> StoredQuestion:
-    ada: User = make_user()
-    Preferences.objects.create(user=ada, about="A baker.", how_to_answer="In rhymes.", time_zone="Pacific/Auckland")
-    return store_question("A question", user=ada)
+def by_user_with_preferences() -> StoredQuestion:
+    user: User = make_user()
+    Preferences.objects.create(user=user, about="A baker.", how_to_answer="In rhymes.", time_zone="Pacific/Auckland")
+    return store_question("A question", user=user)
 
 
-def in_a_conversation_that_was_set_up() -> StoredQuestion:
+def in_conversation_with_settings() -> StoredQuestion:
     fields: dict[str, Any] = {
         "system_prompt": "Be brief.",
         "temperature": 0.5,
@@ -62,33 +62,33 @@ def without_tools() -> StoredQuestion:
     return store_question("A question", tools_enabled=False)
 
 
-def anew() -> StoredQuestion:
+def edited() -> StoredQuestion:
     first = store_question("A question")
     finish_run(first)
     return store_question(EditedQuestion(first.user_message.pk, "Another"))
 
 
-def again() -> StoredQuestion:
+def repeated() -> StoredQuestion:
     first = store_question("A question")
     finish_run(first)
     return store_question(RepeatedQuestion(first.message.pk))
 
 
 @pytest.mark.parametrize(
-    "ask", [plainly, of_one_with_instructions, in_a_conversation_that_was_set_up, without_tools, anew, again]
+    "ask", [plain, by_user_with_preferences, in_conversation_with_settings, without_tools, edited, repeated]
 )
-def test_it_is_prepared_without_a_query_as_it_would_be_from_its_rows(
+def test_a_first_question_is_prepared_without_queries_and_the_same_as_from_its_rows(
     ask: Any, dependencies: RunDependencies, django_assert_num_queries: Any
 ) -> None:
-    made = cast(StoredQuestion, ask())
-    assert needs_no_reading(made.run)
+    stored = cast(StoredQuestion, ask())
+    assert needs_no_reading(stored.run)
     with django_assert_num_queries(0):
-        prepared = prepare_run(made.run, ENTRY, dependencies)
-    assert prepared == prepare_run(load_run(made.run.pk), ENTRY, dependencies)
+        prepared = prepare_run(stored.run, ENTRY, dependencies)
+    assert prepared == prepare_run(load_run(stored.run.pk), ENTRY, dependencies)
     assert [message.role for message in prepared.plan.messages] == ["system", "user"]
 
 
-def test_what_was_said_before_is_read() -> None:
+def test_a_follow_up_question_reads_the_earlier_messages() -> None:
     first = store_question("A question")
     finish_run(first)
     follow_up = store_question(NewQuestion("Another", conversation_id=first.conversation.pk))
@@ -96,12 +96,12 @@ def test_what_was_said_before_is_read() -> None:
     assert Message.objects.count() == 4
 
 
-def test_a_projects_instructions_are_read() -> None:
+def test_a_question_in_a_project_reads_its_instructions() -> None:
     project = Project.objects.create(owner=make_user(), name="Garden", instructions="Think of roses.")
     assert not needs_no_reading(store_question(NewQuestion("A question", project_id=project.pk)).run)
 
 
-def test_who_takes_a_run_up_reads_how_far_it_is() -> None:
+def test_a_later_attempt_reads_what_is_stored() -> None:
     run = store_question("A question").run
     run.attempt = 2
     assert not needs_no_reading(run)

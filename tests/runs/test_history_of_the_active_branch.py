@@ -1,4 +1,4 @@
-"""A model is sent the active branch: whole, paired, and in a form that the strictest server takes."""
+"""The active branch as messages for the model: complete, and in a form that strict servers accept."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ TODAY = date(2026, 2, 3)
 UNLIMITED = 10_000_000
 
 
-def sent(builder: ConversationBuilder, budget: int = UNLIMITED) -> list[dict[str, Any]]:
-    """The messages as they go over the wire."""
+def sent_messages(builder: ConversationBuilder, budget: int = UNLIMITED) -> list[dict[str, Any]]:
+    """Returns the messages of a request body."""
     history = load_history(run=builder.unsaved_run(), budget=budget, today=TODAY)
     body = encode_request_body(Endpoint("http://model", "m"), CompletionRequest(history))
     messages: list[dict[str, Any]] = orjson.loads(body)["messages"]
     return messages
 
 
-def spoken(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def roles_and_contents(messages: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(message["role"], message["content"]) for message in messages]
 
 
-def test_the_first_message_has_the_prompt_the_projects_instructions_and_the_day() -> None:
+def test_the_system_message_has_the_prompt_the_project_instructions_and_the_date() -> None:
     project = Project.objects.create(owner=make_user(), name="Garden", instructions="\nSpeak of plants.\n")
     builder = ConversationBuilder(make_conversation(project=project, system_prompt="Be brief. "))
     builder.add_question("Hello")
-    assert spoken(sent(builder)) == [
+    assert roles_and_contents(sent_messages(builder)) == [
         ("system", "Be brief.\n\nSpeak of plants.\n\nToday is Tuesday, 2026-02-03."),
         ("user", "Hello"),
     ]
 
 
-def test_what_the_person_says_to_every_model_comes_before_it() -> None:
+def test_the_preferences_of_the_user_come_before_the_prompt() -> None:
     builder = ConversationBuilder(make_conversation(system_prompt="Be brief."))
     builder.add_question("Hello")
     preferences = Preferences(about=" I keep bees.\n", how_to_answer="In verse.")
@@ -64,13 +64,13 @@ def test_what_the_person_says_to_every_model_comes_before_it() -> None:
     )
 
 
-def test_without_prompt_and_project_the_day_is_told_all_the_same() -> None:
+def test_the_system_message_has_the_date_without_prompt_and_project() -> None:
     builder = ConversationBuilder()
     builder.add_question("Hello")
-    assert sent(builder)[0] == {"role": "system", "content": "Today is Tuesday, 2026-02-03."}
+    assert sent_messages(builder)[0] == {"role": "system", "content": "Today is Tuesday, 2026-02-03."}
 
 
-def test_calls_and_results_stand_where_they_happened_with_what_was_thought_before_the_calls() -> None:
+def test_calls_and_results_are_in_order_with_the_thinking_before_the_calls() -> None:
     builder = ConversationBuilder()
     builder.add_exchange(
         "Add and divide",
@@ -84,7 +84,7 @@ def test_calls_and_results_stand_where_they_happened_with_what_was_thought_befor
         text_step("Done", iteration=2),
     )
     builder.add_question("Thanks")
-    assert sent(builder)[1:] == [
+    assert sent_messages(builder)[1:] == [
         {"role": "user", "content": "Add and divide"},
         {
             "role": "assistant",
@@ -102,28 +102,37 @@ def test_calls_and_results_stand_where_they_happened_with_what_was_thought_befor
     ]
 
 
-def test_only_the_active_branch_is_told() -> None:
+def test_only_the_active_branch_is_sent() -> None:
     builder = ConversationBuilder()
     first = builder.add_question("First version")
     builder.add_answer(text_step("To the first"))
     builder.leaf = first.parent
     builder.add_exchange("Second version", text_step("To the second"))
     builder.add_question("And now?")
-    assert [content for _, content in spoken(sent(builder))[1:]] == ["Second version", "To the second", "And now?"]
+    assert [content for _, content in roles_and_contents(sent_messages(builder))[1:]] == [
+        "Second version",
+        "To the second",
+        "And now?",
+    ]
 
 
-def test_a_call_that_was_not_carried_out_is_given_a_result() -> None:
+def test_a_call_that_was_not_carried_out_gets_a_result() -> None:
     builder = ConversationBuilder()
     builder.add_question("Do two things")
     builder.add_answer(tool_call_step("a"), tool_call_step("b"), tool_result_step("a", "done"), status="cancelled")
     builder.add_question("Well?")
-    _, _, said, *told = sent(builder)
-    assert [c["id"] for c in said["tool_calls"]] == ["a", "b"]
-    assert spoken(told) == [("tool", "done"), ("tool", NO_RESULT), ("assistant", UNANSWERED), ("user", "Well?")]
+    _, _, message, *others = sent_messages(builder)
+    assert [c["id"] for c in message["tool_calls"]] == ["a", "b"]
+    assert roles_and_contents(others) == [
+        ("tool", "done"),
+        ("tool", NO_RESULT),
+        ("assistant", UNANSWERED),
+        ("user", "Well?"),
+    ]
 
 
 @pytest.mark.parametrize("arguments", ['{"unfinished', "", "[1]", '"text"', '{"x": NaN}', '{"a":' * 50_000])
-def test_arguments_that_no_server_would_take_are_told_as_empty(arguments: str) -> None:
+def test_invalid_arguments_are_sent_as_an_empty_object(arguments: str) -> None:
     builder = ConversationBuilder()
     builder.add_exchange(
         "Do it",
@@ -132,39 +141,43 @@ def test_arguments_that_no_server_would_take_are_told_as_empty(arguments: str) -
         text_step("No", iteration=2),
     )
     builder.add_question("Again")
-    [asked] = sent(builder)[2]["tool_calls"]
-    assert asked["function"]["arguments"] == "{}"
+    [sent_call] = sent_messages(builder)[2]["tool_calls"]
+    assert sent_call["function"]["arguments"] == "{}"
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed"])
 @pytest.mark.parametrize(
-    "steps", [(), (thinking_step("Hm"),), (text_step(" \n"),)], ids=["nothing", "only thoughts", "blank"]
+    "steps", [(), (thinking_step("Hm"),), (text_step(" \n"),)], ids=["no steps", "only thinking", "blank text"]
 )
-def test_a_question_that_got_no_answer_gets_one_here(status: str, steps: tuple[Step, ...]) -> None:
+def test_an_unanswered_question_gets_a_placeholder_answer(status: str, steps: tuple[Step, ...]) -> None:
     builder = ConversationBuilder()
     builder.add_question("Hello?")
     builder.add_answer(*[Step(type=s.type, content=s.content, iteration=1) for s in steps], status=status)
     builder.add_question("Are you there?")
-    assert spoken(sent(builder))[1:] == [("user", "Hello?"), ("assistant", UNANSWERED), ("user", "Are you there?")]
+    assert roles_and_contents(sent_messages(builder))[1:] == [
+        ("user", "Hello?"),
+        ("assistant", UNANSWERED),
+        ("user", "Are you there?"),
+    ]
 
 
 @pytest.mark.parametrize("status", ["cancelled", "failed"])
-def test_what_there_was_of_an_answer_is_told(status: str) -> None:
+def test_a_partial_answer_is_sent(status: str) -> None:
     builder = ConversationBuilder()
     builder.add_question("Tell me")
     builder.add_answer(text_step("Once upon"), status=status)
     builder.add_question("Go on")
-    assert spoken(sent(builder))[2] == ("assistant", "Once upon")
+    assert roles_and_contents(sent_messages(builder))[2] == ("assistant", "Once upon")
 
 
-# Any conversation
+# Generated conversations
 
 words = st.sampled_from(["", " ", "Yes", "No\nand yes"])
 
 
 @st.composite
 def answers(draw: st.DrawFn) -> list[Step]:
-    """Rounds of calls, of which the last may have broken off anywhere; then perhaps a text."""
+    """Generates iterations with calls, cut off anywhere or followed by a text."""
     steps: list[Step] = []
     for iteration in range(1, draw(st.integers(0, 3)) + 1):
         steps += [thinking_step(draw(words), iteration), text_step(draw(words), iteration)]
@@ -178,22 +191,20 @@ def answers(draw: st.DrawFn) -> list[Step]:
 
 
 @given(st.lists(answers(), max_size=8), st.integers(0, 400))
-def test_any_conversation_makes_a_history_that_the_strictest_server_takes(
-    script: list[list[Step]], budget: int
-) -> None:
+def test_the_history_of_any_conversation_is_valid_for_strict_servers(script: list[list[Step]], budget: int) -> None:
     builder = ConversationBuilder()
     for steps in script:
         builder.add_exchange("A question", *steps)
     builder.add_question("The last question")
-    messages = sent(builder, budget)
-    check_strictly(messages)
+    messages = sent_messages(builder, budget)
+    check_messages(messages)
     assert messages[-1] == {"role": "user", "content": "The last question"}
-    assert messages[1:] == sent(builder)[len(sent(builder)) - len(messages) + 1 :]
+    assert messages[1:] == sent_messages(builder)[len(sent_messages(builder)) - len(messages) + 1 :]
 
 
-def check_strictly(messages: list[dict[str, Any]]) -> None:
-    """One system message first; then questions and answers in turn, where an answer ends in words and each of its
-    calls is followed by its result; nothing is empty."""
+def check_messages(messages: list[dict[str, Any]]) -> None:
+    """Checks that there is one system message first, then questions and answers in turn, that an answer ends with a
+    text and each of its calls is followed by its result, and that no message is empty."""
     assert messages[0]["role"] == "system"
     assert all(message["content"] or message.get("tool_calls") for message in messages)
     expected, open_calls = "user", list[str]()
@@ -209,7 +220,7 @@ def check_strictly(messages: list[dict[str, Any]]) -> None:
             continue
         open_calls = [check_call(each) for each in message.get("tool_calls", [])]
         expected = "assistant" if open_calls else "user"
-    assert (expected, open_calls) == ("assistant", []), "the last word is a person's"
+    assert (expected, open_calls) == ("assistant", []), "the last message is a question"
 
 
 def check_call(call: dict[str, Any]) -> str:

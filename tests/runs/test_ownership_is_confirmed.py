@@ -1,4 +1,4 @@
-"""A process that stood still makes sure that its runs are still its own; a database that is away holds none up long."""
+"""A process that was suspended confirms that it still owns its runs, without waiting long for the database."""
 
 from __future__ import annotations
 
@@ -19,44 +19,54 @@ from tests.site import Site, running_site
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def no_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "CHECKPOINT_INTERVAL", 1000.0)
+
+
 @asynccontextmanager
-async def answering() -> AsyncIterator[tuple[Site, ModelServer]]:
-    """A process with a live run that stood still for longer than its lease."""
-    async with model_server([text("Once "), hang()]) as model, running_site(model) as site, site.client() as ada:
+async def suspended_process() -> AsyncIterator[tuple[Site, ModelServer]]:
+    """A process with a live run, whose last heartbeat is older than its lease. The next one does not come during a
+    test."""
+    async with (
+        model_server([text("Once "), hang()]) as model,
+        running_site(model, RUN_HEARTBEAT=1000.0) as site,
+        site.client() as ada,
+    ):
         await ada.call("message.send", text="Tell me")
         await ada.until("process_step")
-        site.runner._heartbeat_at = time.monotonic() - 100
+        site.runner._heartbeat_at = time.monotonic() - 2000
         yield site, model
 
 
 @asynccontextmanager
-async def database_away(runner: Runner) -> AsyncIterator[None]:
-    back = threading.Event()
-    waiting = asyncio.create_task(runner.write(back.wait))
+async def writer_blocked(runner: Runner) -> AsyncIterator[None]:
+    released = threading.Event()
+    blocking = asyncio.create_task(runner.write(released.wait))
     try:
         yield
     finally:
-        back.set()
-        await waiting
+        released.set()
+        await blocking
 
 
-async def test_a_run_that_another_process_took_meanwhile_is_stopped() -> None:
-    async with answering() as (site, model):
+async def test_a_run_that_another_process_claimed_is_stopped() -> None:
+    async with suspended_process() as (site, model):
         await Run.objects.aupdate(owner="another process", attempt=2)
         await site.runner._confirm()
         await settled(model.requests[0].abandoned)
         await Run.objects.aupdate(status="failed")
 
 
-async def test_all_wait_for_a_database_that_is_away_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_runs_wait_for_an_unavailable_database_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "CONFIRM_TIMEOUT", 0.3)
-    async with answering() as (site, _), database_away(site.runner), asyncio.timeout(30):
+    async with suspended_process() as (site, _), writer_blocked(site.runner), asyncio.timeout(30):
         await asyncio.gather(*(site.runner._confirm() for _ in range(200)))
 
 
-async def test_nothing_is_asked_of_the_database_after_a_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recent_heartbeat_needs_no_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "CONFIRM_TIMEOUT", 60)
-    async with answering() as (site, _):
+    async with suspended_process() as (site, _):
         await site.runner._record_heartbeat()
-        async with database_away(site.runner), asyncio.timeout(30):
+        async with writer_blocked(site.runner), asyncio.timeout(30):
             await site.runner._confirm()

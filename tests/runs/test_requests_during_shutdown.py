@@ -1,4 +1,4 @@
-"""What is acknowledged while the server stops is handed over like the rest, and what cannot be is refused."""
+"""A run that starts while the server stops is handed over like the others, or its question is refused."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ from tests.site import running_site
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Hold:
-    """Holds an operation in the writer thread, with all that it has written and before it is committed."""
+class CommitBlocker:
+    """Blocks the writer thread before a commit until `released` is set."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
         self.released = threading.Event()
 
-    def behind(self, operation: Callable[..., Any]) -> Callable[..., Any]:
-        def carry_out(**arguments: Any) -> Any:
+    def after(self, operation: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the operation with a block at its end, when it has written but is not committed."""
+
+        def run_and_block(**arguments: Any) -> Any:
             result = operation(**arguments)
-            self.stay()
+            self.block()
             return result
 
-        return carry_out
+        return run_and_block
 
-    def stay(self) -> None:
+    def block(self) -> None:
         self.reached.set()
         assert self.released.wait(30)
 
@@ -46,28 +48,28 @@ class Hold:
 
 
 @pytest.fixture
-def hold() -> Iterator[Hold]:
-    hold = Hold()
-    yield hold
-    hold.released.set()
+def blocker() -> Iterator[CommitBlocker]:
+    blocker = CommitBlocker()
+    yield blocker
+    blocker.released.set()
 
 
-async def stopping(runner: Runner) -> asyncio.Task[None]:
-    """It stops, and has begun to hand over."""
+async def begin_stop(runner: Runner) -> asyncio.Task[None]:
+    """Begins to stop the runner, and returns once it hands over."""
     task = asyncio.create_task(runner.stop(grace=0))
-    await until(lambda: runner.is_handing_over, "it hands over")
+    await until(lambda: runner.is_handing_over, "the runner hands over")
     return task
 
 
-async def test_a_question_that_is_stored_late_is_acknowledged_and_handed_over(
-    hold: Hold, monkeypatch: pytest.MonkeyPatch
+async def test_a_question_stored_during_shutdown_is_acknowledged_and_handed_over(
+    blocker: CommitBlocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "ask_once", hold.behind(store.ask_once))
+    monkeypatch.setattr(store, "ask_once", blocker.after(store.ask_once))
     async with model_server([hang()]) as model, running_site(model) as site, site.client() as ada:
         asking = asyncio.create_task(ada.call("message.send", text="Tell me"))
-        await hold.until_reached()
-        stop = await stopping(site.runner)
-        hold.released.set()
+        await blocker.until_reached()
+        stop = await begin_stop(site.runner)
+        blocker.released.set()
         sent = await asking
         assert await ada.closed() == 4012
         await stop
@@ -75,32 +77,34 @@ async def test_a_question_that_is_stored_late_is_acknowledged_and_handed_over(
     assert (str(run.pk), run.status, run.owner) == (sent["run_id"], "running", None)
 
 
-async def test_a_question_that_is_not_stored_yet_is_refused(hold: Hold) -> None:
-    async with model_server(answer("no")) as model, running_site(model) as site, site.client() as ada:
-        held = asyncio.ensure_future(site.runner.write(hold.stay))
-        await hold.until_reached()
+async def test_a_question_not_yet_stored_at_shutdown_is_refused(blocker: CommitBlocker) -> None:
+    async with model_server(answer("not requested")) as model, running_site(model) as site, site.client() as ada:
+        blocking = asyncio.ensure_future(site.runner.write(blocker.block))
+        await blocker.until_reached()
         asking = asyncio.create_task(ada.call("message.send", text="Tell me"))
         await until(lambda: site.runner.is_starting_runs, "the question waits for the writer")
-        stop = await stopping(site.runner)
-        hold.released.set()
+        stop = await begin_stop(site.runner)
+        blocker.released.set()
         with pytest.raises(CallError) as refused:
             await asking
         assert refused.value.data["code"] == "unavailable"
-        await held
+        await blocking
         await stop
     assert await Message.objects.acount() == 0
 
 
-async def test_a_run_that_is_just_being_taken_up_is_handed_on(hold: Hold, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_being_claimed_at_shutdown_is_handed_over(
+    blocker: CommitBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with model_server([hang()]) as model, running_site(model, RUN_HEARTBEAT=60.0) as site:
-        monkeypatch.setattr(store, "claim_runs", hold.behind(store.claim_runs))
+        monkeypatch.setattr(store, "claim_runs", blocker.after(store.claim_runs))
         await sync_to_async(store_question)("Tell me", owner="a process that stopped", model=MODEL)
         await Run.objects.aupdate(owner=None)
-        looking = asyncio.create_task(site.runner.claim_expired_runs())
-        await hold.until_reached()
-        stop = await stopping(site.runner)
-        hold.released.set()
+        claiming = asyncio.create_task(site.runner.claim_expired_runs())
+        await blocker.until_reached()
+        stop = await begin_stop(site.runner)
+        blocker.released.set()
         await stop
-        await looking
+        await claiming
     run = await Run.objects.aget()
     assert (run.owner, run.attempt, run.crashes) == (None, 2, 0)

@@ -1,4 +1,4 @@
-"""The process owns a run: nothing of a connection waits for a model, and a run leaves nothing behind."""
+"""A run belongs to its process, not to a connection: neither waits for the other, and an ended run is freed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from conversations.models import Message
+from tests.faults.waiting import until
 from tests.modelserver import (
     Gate,
     answer,
@@ -19,13 +20,12 @@ from tests.modelserver import (
     threaded_model_server,
     wait_for,
 )
-from tests.runs.test_run_is_stored_while_it_streams import until
 from tests.site import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_while_a_model_is_silent_its_connection_answers_everything_else() -> None:
+async def test_a_connection_serves_other_requests_while_a_model_is_silent() -> None:
     replies = [[hang()], answer("Hello")]
     async with model_server(*replies) as model, running_site(model) as site, site.client() as ada:
         silent = await ada.call("message.send", text="Anybody there?")
@@ -39,7 +39,7 @@ async def test_while_a_model_is_silent_its_connection_answers_everything_else() 
         assert (await ada.ended(silent["run_id"]))["params"]["status"] == "cancelled"
 
 
-async def test_a_closed_tab_does_not_end_the_run() -> None:
+async def test_closing_the_tab_does_not_end_the_run() -> None:
     gate = Gate()
     reply = [text("Once "), wait_for(gate), *answer("upon a time")]
     async with model_server(reply) as model, running_site(model) as site:
@@ -48,10 +48,7 @@ async def test_a_closed_tab_does_not_end_the_run() -> None:
             await ada.until("process_step")
         user_id = (await site.user()).pk
 
-        async def alone() -> bool:
-            return site.runner.subscribers.connections(user_id) == 0
-
-        await until(alone)
+        await until(lambda: site.runner.subscribers.connections(user_id) == 0, "the server has closed the connection")
         gate.open()
         async with site.client() as ada:
             await ada.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])
@@ -60,7 +57,7 @@ async def test_a_closed_tab_does_not_end_the_run() -> None:
         assert (await Message.objects.aget(role="assistant")).text == "Once upon a time"
 
 
-async def test_twenty_silent_runs_are_twenty_tasks_and_no_thread() -> None:
+async def test_a_waiting_run_takes_one_task_and_no_thread() -> None:
     with threaded_model_server(answer("Hello"), [hang()]) as model:
         async with running_site(model, LIMIT_RUNS_PER_USER=50) as site, site.client() as ada:
             first = await ada.call("message.send", text="Hello")
@@ -75,7 +72,7 @@ async def test_twenty_silent_runs_are_twenty_tasks_and_no_thread() -> None:
             assert threading.active_count() == threads
 
 
-async def test_an_ended_run_leaves_nothing_in_memory() -> None:
+async def test_an_ended_run_is_freed_from_memory() -> None:
     gate = Gate()
     async with (
         model_server([text("Once "), wait_for(gate), *answer("upon a time")]) as model,
@@ -88,11 +85,11 @@ async def test_an_ended_run_leaves_nothing_in_memory() -> None:
         await second_tab.until("process_step")
         live = site.runner.live_run(sent["conversation_id"])
         assert live is not None
-        gone = asyncio.Event()
-        weakref.finalize(live, gone.set)
+        freed = asyncio.Event()
+        weakref.finalize(live, freed.set)
         del live
         gate.open()
         for tab in (ada, second_tab):
             await tab.ended(sent["run_id"])
         assert site.runner.live_run(sent["conversation_id"]) is None
-        await asyncio.wait_for(gone.wait(), 30)
+        await asyncio.wait_for(freed.wait(), 30)

@@ -1,4 +1,4 @@
-"""A run whose process ended goes on behind its last finished model call, and does nothing twice that has effects."""
+"""A run whose process died resumes after its last finished model call, and repeats no tool call with side effects."""
 
 from __future__ import annotations
 
@@ -16,64 +16,62 @@ from conversations.runs.events import IterationStarted, RunCompleted, StepStarte
 from conversations.runs.model_call import Iteration
 from tests.data.rows import store_question
 from tests.modelserver import MODEL, ModelServer, answer, model_server
-from tests.runs.scripted_model import ScriptedModel, asks, events_of, results, run_of, says
+from tests.runs.scripted_model import ScriptedModel, look, run_events, text_reply, tool_call_reply, tool_results
 from tests.site import running_site
-from tools.registry import tool
 from tools.types import ToolResult
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@tool(read_only=True)
-async def look(place: int) -> str:
-    """Look somewhere."""
-    return f"nothing at {place}"
-
-
-def looked(call_id: str, place: int, *, done: bool) -> Iteration:
+def first_iteration(call_id: str, place: int, *, has_result: bool) -> Iteration:
+    """Returns an iteration with one call of `look`."""
     call = FunctionCall(call_id, "look", json.dumps({"place": place}))
-    results = {call_id: ToolResult(call_id, "look", '{"success":true}', True)} if done else {}
+    results = {call_id: ToolResult(call_id, "look", '{"success":true}', True)} if has_result else {}
     return Iteration(1, "Let me look", "", [(2, call)], results, "tool_calls")
 
 
-async def test_it_counts_on_from_where_it_was() -> None:
-    model = ScriptedModel(asks(("look", '{"place": 1}'), ids=["id0"]), says("done"))
-    plan: dict[str, Any] = {"done": [looked("id0", 0, done=True)], "next_index": 5, "used_ids": frozenset({"id0"})}
-    events = await events_of(run_of(model, look, tool_choice="required", max_iterations=3, **plan))
+async def test_iterations_steps_and_call_ids_continue_after_the_finished_ones() -> None:
+    model = ScriptedModel(tool_call_reply(("look", '{"place": 1}'), ids=["id0"]), text_reply("done"))
+    plan: dict[str, Any] = {
+        "done": [first_iteration("id0", 0, has_result=True)],
+        "next_index": 5,
+        "used_ids": frozenset({"id0"}),
+    }
+    events = await run_events(model, look, tool_choice="required", max_iterations=3, **plan)
     assert [e.iteration for e in events if isinstance(e, IterationStarted)] == [2, 3]
     assert [(e.index, e.id_ref) for e in events if isinstance(e, StepStarted)] == [(5, "id0_1"), (7, "")]
     assert [request.tool_choice for request in model.requests] == ["auto", "none"]
     assert [message.role for message in model.requests[0].messages][-2:] == ["assistant", "tool"]
 
 
-async def test_calls_without_a_result_are_made_first() -> None:
-    model = ScriptedModel(says("done"))
-    events = await events_of(run_of(model, look, done=[looked("id0", 7, done=False)], next_index=3))
-    assert [(r.index, r.id_ref, r.success) for r in results(events)] == [(3, "id0", True)]
+async def test_tool_calls_without_a_result_run_first() -> None:
+    model = ScriptedModel(text_reply("done"))
+    events = await run_events(model, look, done=[first_iteration("id0", 7, has_result=False)], next_index=3)
+    assert [(r.index, r.id_ref, r.success) for r in tool_results(events)] == [(3, "id0", True)]
     assert "nothing at 7" in model.requests[0].messages[-1].content
 
 
-async def test_a_run_of_which_only_the_end_was_missing_asks_no_model() -> None:
-    model = ScriptedModel(says("too late"))
-    events = await events_of(run_of(model, look, done=[Iteration(1, "The answer", "", [], {}, "length")]))
+async def test_a_run_that_lacks_only_its_end_does_not_call_the_model() -> None:
+    model = ScriptedModel(text_reply("not requested"))
+    events = await run_events(model, look, done=[Iteration(1, "The answer", "", [], {}, "length")])
     assert events == [RunCompleted("length")]
     assert model.requests == []
 
 
-class Crashed:
-    """A run that had asked for one tool when its process died, and has `rows` of steps."""
+class CrashedRun:
+    """A run with one tool call, whose process died. `status` is that of the call."""
 
     def __init__(self, name: str, arguments: dict[str, Any], status: str) -> None:
         self.name, self.arguments, self.status = name, json.dumps(arguments), status
         self.ids: dict[str, str] = {}
 
     def store(self, *, result: str | None = None) -> None:
-        made = store_question("Do it", owner="a process that died", model=MODEL)
-        Run.objects.filter(pk=made.run.pk).update(iteration=1, finish_reason="tool_calls")
-        self.ids = {"conversation_id": str(made.conversation.pk), "run_id": str(made.run.pk)}
+        stored = store_question("Do it", owner="a process that died", model=MODEL)
+        Run.objects.filter(pk=stored.run.pk).update(iteration=1, finish_reason="tool_calls")
+        self.ids = {"conversation_id": str(stored.conversation.pk), "run_id": str(stored.run.pk)}
         call = {"id_ref": "c1", "name": self.name, "iteration": 1}
         Step.objects.create(
-            message=made.message,
+            message=stored.message,
             index=0,
             type="tool_call",
             arguments=self.arguments,
@@ -83,7 +81,7 @@ class Crashed:
         )
         if result is not None:
             Step.objects.create(
-                message=made.message,
+                message=stored.message,
                 index=1,
                 type="tool_result",
                 content=result,
@@ -98,50 +96,50 @@ class Crashed:
         folder: Path = settings.VAR_DIR / "workspaces" / "conversations" / self.ids["conversation_id"]
         return folder / "note.txt"
 
-    async def go_on(self, model: ModelServer) -> list[dict[str, Any]]:
-        """The steps in the end."""
+    async def resume(self, model: ModelServer) -> list[dict[str, Any]]:
+        """Starts a process that resumes the run. Returns the steps at its end."""
         async with running_site(model) as site, site.client() as ada:
             await ada.call("conversation.subscribe", **self.ids)
             assert (await ada.ended(self.ids["run_id"]))["method"] == "done"
             return ada.steps(self.ids["run_id"])
 
 
-async def test_a_call_that_only_reads_is_made_again() -> None:
-    crashed = Crashed("calculator", {"expression": "6*7"}, "running")
+async def test_an_interrupted_read_only_call_is_repeated() -> None:
+    crashed = CrashedRun("calculator", {"expression": "6*7"}, "running")
     await sync_to_async(crashed.store)()
     async with model_server(answer("42")) as model:
-        call, result, text = await crashed.go_on(model)
+        call, result, text = await crashed.resume(model)
     assert (call["status"], result["success"], text["content"]) == ("finished", True, "42")
     assert json.loads(result["content"])["result"] == "42"
 
 
-async def test_a_call_with_effects_that_had_started_is_told_as_of_unknown_outcome() -> None:
-    crashed = Crashed("write_file", {"path": "note.txt", "content": "hello"}, "running")
+async def test_a_started_call_with_side_effects_is_reported_as_of_unknown_outcome() -> None:
+    crashed = CrashedRun("write_file", {"path": "note.txt", "content": "hello"}, "running")
     await sync_to_async(crashed.store)()
-    async with model_server(answer("I shall look")) as model:
-        _, result, _ = await crashed.go_on(model)
+    async with model_server(answer("I will check")) as model:
+        _, result, _ = await crashed.resume(model)
     assert result["success"] is False
     assert "not known" in json.loads(result["content"])["error"]
     assert not crashed.file.exists()
 
 
-async def test_a_call_with_effects_that_had_not_started_is_made() -> None:
-    crashed = Crashed("write_file", {"path": "note.txt", "content": "hello"}, "streaming")
+async def test_a_call_with_side_effects_that_had_not_started_runs() -> None:
+    crashed = CrashedRun("write_file", {"path": "note.txt", "content": "hello"}, "streaming")
     await sync_to_async(crashed.store)()
     async with model_server(answer("Written")) as model:
-        _, result, _ = await crashed.go_on(model)
+        _, result, _ = await crashed.resume(model)
     assert result["success"] is True
     assert crashed.file.read_text() == "hello"
 
 
-async def test_a_result_that_was_there_is_kept_and_told_to_the_model() -> None:
+async def test_a_stored_result_is_kept_and_sent_to_the_model() -> None:
     kept = '{"success":true,"result":"kept","execution_time":1.0}'
-    crashed = Crashed("write_file", {"path": "note.txt", "content": "hello"}, "finished")
+    crashed = CrashedRun("write_file", {"path": "note.txt", "content": "hello"}, "finished")
     await sync_to_async(crashed.store)(result=kept)
     async with model_server(answer("Good")) as model:
-        steps = await crashed.go_on(model)
-        told = model.requests[0].body["messages"]
+        steps = await crashed.resume(model)
+        messages = model.requests[0].body["messages"]
     assert [step["type"] for step in steps] == ["tool_call", "tool_result", "text"]
-    assert told[-1] == {"role": "tool", "content": kept, "tool_call_id": "c1"}
+    assert messages[-1] == {"role": "tool", "content": kept, "tool_call_id": "c1"}
     assert not crashed.file.exists()
     assert await TokenUsage.objects.acount() == 1

@@ -1,4 +1,4 @@
-"""Two processes on one database that do not know of each other: the second says so, and does no harm."""
+"""A second process on the same database without Redis logs a warning, and leaves the runs of the first alone."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def lifespan_log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.INFO, "chatsite.lifespan")
     return caplog
 
 
-def warnings() -> list[str | None]:
+def database_check_ids() -> list[str | None]:
     return [found.id for found in checks.run_checks(tags=[checks.Tags.database], databases=["default"])]
 
 
-async def beats(run_id: str, count: int) -> None:
-    """Returns when the owner of the run has given so many more signs of life."""
+async def until_beats(run_id: str, count: int) -> None:
+    """Waits for so many more heartbeats of the run's owner."""
     first = (await Run.objects.aget(pk=run_id)).beat
     async with asyncio.timeout(30):
         while (await Run.objects.aget(pk=run_id)).beat < first + count:
             await asyncio.sleep(0.05)
 
 
-async def test_the_second_says_so_and_leaves_the_answers_of_the_first_alone(
-    said: pytest.LogCaptureFixture, tmp_path: Path
+async def test_a_second_process_warns_and_does_not_claim_the_runs_of_the_first(
+    lifespan_log: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     gate = Gate()
     reply = [text("Once "), wait_for(gate), *answer("upon a time")]
     async with model_server(reply) as model, running_site(model) as first, first.client() as ada:
-        assert NOT_ALONE not in said.messages
+        assert NOT_ALONE not in lifespan_log.messages
         sent = await ada.call("message.send", text="Tell me")
         await ada.until("process_step")
         async with running_site(model, VAR_DIR=tmp_path) as second, second.client() as tab:
-            assert said.messages.count(NOT_ALONE) == 1
-            await beats(sent["run_id"], 8)  # twice as long as one who is silent counts as dead
+            assert lifespan_log.messages.count(NOT_ALONE) == 1
+            await until_beats(sent["run_id"], 8)  # twice the time after which a silent owner counts as dead
             with pytest.raises(CallError) as refused:
                 await tab.call("message.send", text="And now?", conversation_id=sent["conversation_id"])
             assert refused.value.data["code"] == "run_active"
@@ -61,38 +61,38 @@ async def test_the_second_says_so_and_leaves_the_answers_of_the_first_alone(
     assert (run.attempt, run.owner) == (1, first.runner.owner)
 
 
-async def test_it_says_when_the_other_one_has_gone(said: pytest.LogCaptureFixture) -> None:
+async def test_a_process_logs_when_the_other_one_has_stopped(lifespan_log: pytest.LogCaptureFixture) -> None:
     other = database_lock()
     assert await sync_to_async(other.acquire)()
     async with model_server(answer("Hello")) as model, running_site(model, RUN_HEARTBEAT=0.2):
-        assert NOT_ALONE in said.messages
+        assert NOT_ALONE in lifespan_log.messages
         other.release()
-        await until(lambda: ALONE_AGAIN in said.messages, "it has the lock")
+        await until(lambda: ALONE_AGAIN in lifespan_log.messages, "the process has the lock")
 
 
-async def test_a_check_warns_before_a_second_one_is_started() -> None:
+async def test_a_system_check_warns_while_another_process_runs() -> None:
     async with model_server(answer("Hello")) as model, running_site(model):
-        assert await sync_to_async(warnings)() == ["chatsite.W011"]
-    assert await sync_to_async(warnings)() == []
+        assert await sync_to_async(database_check_ids)() == ["chatsite.W011"]
+    assert await sync_to_async(database_check_ids)() == []
 
 
-def test_a_check_that_may_not_ask_the_database_does_not() -> None:
+def test_the_system_check_runs_only_with_a_database() -> None:
     assert "chatsite.W011" not in [found.id for found in checks.run_checks()]
 
 
 @pytest.mark.parametrize("kind", [FileLock, pytest.param(AdvisoryLock, marks=pytest.mark.only_on("postgresql"))])
-def test_those_with_a_redis_share_the_lock_and_who_has_none_is_told(
+def test_processes_with_redis_share_the_lock_and_exclude_one_without(
     kind: type[FileLock | AdvisoryLock], tmp_path: Path
 ) -> None:
     def lock(*, shared: bool) -> FileLock | AdvisoryLock:
         return FileLock(tmp_path / "lock", shared=shared) if kind is FileLock else AdvisoryLock(shared=shared)
 
-    one, two, alone = lock(shared=True), lock(shared=True), lock(shared=False)
-    assert (one.acquire(), two.acquire(), one.acquire(), alone.acquire()) == (True, True, True, False)
-    one.release()
-    assert not alone.acquire()
-    two.release()
-    assert alone.acquire()
-    assert not one.acquire()
-    for each in (one, two, alone):
+    first, second, exclusive = lock(shared=True), lock(shared=True), lock(shared=False)
+    assert (first.acquire(), second.acquire(), first.acquire(), exclusive.acquire()) == (True, True, True, False)
+    first.release()
+    assert not exclusive.acquire()
+    second.release()
+    assert exclusive.acquire()
+    assert not first.acquire()
+    for each in (first, second, exclusive):
         each.release()

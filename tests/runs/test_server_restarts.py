@@ -1,4 +1,4 @@
-"""Stopping gives live runs a moment and hands the rest over; the next start goes on with them, also after a crash."""
+"""A stop lets live runs end for a grace period and hands over the rest; the next start resumes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.site import running_site
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def test_stopping_hands_every_live_run_over_with_what_there_is_of_it() -> None:
+async def test_stopping_stores_and_hands_over_every_live_run() -> None:
     async with model_server([text("Once "), hang()]) as model:
         async with running_site(model) as site, site.client() as ada:
             sent = [await ada.call("message.send", text="Tell me") for _ in range(3)]
@@ -29,7 +29,7 @@ async def test_stopping_hands_every_live_run_over_with_what_there_is_of_it() -> 
     assert [step.content async for step in Step.objects.all()] == ["Once "] * 3
 
 
-async def test_the_next_start_goes_on_with_what_was_handed_over() -> None:
+async def test_the_next_start_resumes_runs_that_were_handed_over() -> None:
     async with model_server([text("Once "), hang()], answer("Once upon a time", completion=4)) as model:
         async with running_site(model) as site, site.client() as ada:
             sent = await ada.call("message.send", text="Tell me")
@@ -46,7 +46,7 @@ async def test_the_next_start_goes_on_with_what_was_handed_over() -> None:
     assert end["params"]["completion_tokens"] == sum([u.completion_tokens async for u in TokenUsage.objects.all()])
 
 
-async def test_connections_are_closed_with_4012_after_what_there_is_to_tell() -> None:
+async def test_stopping_closes_connections_with_4012_without_ending_runs() -> None:
     async with model_server([text("Once "), hang()]) as model, running_site(model) as site, site.client() as ada:
         sent = await ada.call("message.send", text="Tell me")
         await site.runner.stop()
@@ -56,7 +56,7 @@ async def test_connections_are_closed_with_4012_after_what_there_is_to_tell() ->
         assert not ada.received("error")
 
 
-async def test_a_run_that_ends_within_the_grace_is_complete() -> None:
+async def test_a_run_that_ends_within_the_grace_period_is_complete() -> None:
     gate = Gate()
     async with (
         model_server([text("Once "), wait_for(gate), *answer("upon a time")]) as model,
@@ -76,24 +76,24 @@ async def test_a_run_that_ends_within_the_grace_is_complete() -> None:
         assert await Run.objects.acount() == 1
 
 
-async def test_the_next_start_goes_on_with_what_a_crash_left_live() -> None:
+async def test_the_next_start_resumes_runs_left_by_a_crash() -> None:
     crashed = await sync_to_async(store_question)("Tell me", owner="a process that died", model=MODEL)
     await Step.objects.acreate(message=crashed.message, index=0, type="text", content="Once ", size=5, iteration=1)
     async with model_server(answer("Once upon a time")) as model, running_site(model) as site, site.client() as ada:
-        where, run_id = str(crashed.conversation.pk), str(crashed.run.pk)
-        await ada.call("conversation.subscribe", conversation_id=where, run_id=run_id)
+        conversation_id, run_id = str(crashed.conversation.pk), str(crashed.run.pk)
+        await ada.call("conversation.subscribe", conversation_id=conversation_id, run_id=run_id)
         assert (await ada.ended(run_id))["params"]["status"] == "complete"
-        got = await ada.call("conversation.get", conversation_id=where)
-        assert got["messages"][1]["content"]["text"] == "Once upon a time"
+        conversation = await ada.call("conversation.get", conversation_id=conversation_id)
+        assert conversation["messages"][1]["content"]["text"] == "Once upon a time"
         assert [m["content"] for m in model.requests[0].body["messages"]][1:] == ["Tell me"]
 
 
-async def test_a_run_whose_process_ended_too_often_is_given_up() -> None:
+async def test_a_run_fails_after_too_many_crashes() -> None:
     crashed = await sync_to_async(store_question)("Tell me", owner="a process that died", model=MODEL)
     await Run.objects.filter(pk=crashed.run.pk).aupdate(attempt=3, crashes=2)
     await Step.objects.acreate(message=crashed.message, index=0, type="text", content="Once ", size=5, iteration=1)
     async with (
-        model_server(answer("no")) as model,
+        model_server(answer("not requested")) as model,
         running_site(model, RUN_MAX_ATTEMPTS=3) as site,
         site.client() as ada,
     ):
@@ -105,7 +105,7 @@ async def test_a_run_whose_process_ended_too_often_is_given_up() -> None:
         assert model.requests == []
 
 
-async def test_however_often_the_server_is_restarted_the_answer_arrives() -> None:
+async def test_a_run_survives_any_number_of_restarts() -> None:
     restarts = 4
     cut = [[text("Once "), hang()]] * restarts
     async with model_server(*cut, answer("Once upon a time")) as model:

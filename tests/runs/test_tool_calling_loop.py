@@ -1,10 +1,10 @@
-"""Model and tools take turns; what the model asked for goes back to it in its own order, and shows as it happens."""
+"""The loop calls the model and its tools in turn until the model answers without a tool call."""
 
 from __future__ import annotations
 
 import asyncio
 
-from conversations.llm.types import ChatMessage, FunctionCall, ThinkingDelta
+from conversations.llm.types import ChatMessage, FunctionCall, TextDelta, ThinkingDelta
 from conversations.runs.events import (
     CallProgressed,
     CallStatusChanged,
@@ -14,7 +14,16 @@ from conversations.runs.events import (
     StepGrew,
     StepStarted,
 )
-from tests.runs.scripted_model import QUESTION, ScriptedModel, asks, events_of, executor_of, results, run_of, says
+from tests.runs.scripted_model import (
+    MESSAGES,
+    ScriptedModel,
+    make_executor,
+    run_events,
+    start_run,
+    text_reply,
+    tool_call_reply,
+    tool_results,
+)
 from tools.registry import tool
 from tools.types import ToolContext
 
@@ -25,30 +34,30 @@ async def double(number: int) -> int:
     return 2 * number
 
 
-async def test_an_answer_without_tools_ends_the_run_at_once() -> None:
-    model = ScriptedModel(says("It is ", "42."))
-    events = await events_of(run_of(model, double))
+async def test_an_answer_without_tool_calls_completes_the_run() -> None:
+    model = ScriptedModel(text_reply("It is ", "42."))
+    events = await run_events(model, double)
     started, text, first, second, finished, completed = events
     assert started == IterationStarted(1, model.requests[0])
     assert text == StepStarted(0, 1, "text")
     assert [first, second] == [StepGrew(0, "It is "), StepGrew(0, "42.")]
     assert isinstance(finished, IterationFinished)
     assert completed == RunCompleted("stop")
-    assert model.requests[0].messages == QUESTION
+    assert model.requests[0].messages == MESSAGES
 
 
-async def test_an_empty_answer_is_an_answer() -> None:
-    events = await events_of(run_of(ScriptedModel(says())))
+async def test_an_empty_answer_completes_the_run() -> None:
+    events = await run_events(ScriptedModel(text_reply()))
     assert events[-1] == RunCompleted("stop")
 
 
-async def test_the_model_gets_its_own_words_and_the_results_back() -> None:
-    call = asks(("double", '{"number": 21}'))
-    model = ScriptedModel([ThinkingDelta("Doubling."), *says("One moment. ")[:1], *call], says("42"))
-    events = await events_of(run_of(model, double))
-    [result] = results(events)
+async def test_the_next_request_has_the_models_message_and_the_tool_results() -> None:
+    call = tool_call_reply(("double", '{"number": 21}'))
+    model = ScriptedModel([ThinkingDelta("Doubling."), TextDelta("One moment. "), *call], text_reply("42"))
+    events = await run_events(model, double)
+    [result] = tool_results(events)
     assert model.requests[1].messages == (
-        *QUESTION,
+        *MESSAGES,
         ChatMessage(
             "assistant",
             "One moment. ",
@@ -61,15 +70,18 @@ async def test_the_model_gets_its_own_words_and_the_results_back() -> None:
     assert events[-1] == RunCompleted("stop")
 
 
-async def test_each_request_begins_with_the_one_before_it() -> None:
-    model = ScriptedModel(*(asks(("double", f'{{"number": {n}}}'), ids=[f"id{n}"]) for n in range(4)), says("done"))
-    await events_of(run_of(model, double))
-    for before, after in zip(model.requests, model.requests[1:], strict=False):
-        assert after.messages[: len(before.messages)] == before.messages
-        assert after.tools == before.tools
+async def test_each_request_starts_with_the_previous_one() -> None:
+    model = ScriptedModel(
+        *(tool_call_reply(("double", f'{{"number": {n}}}'), ids=[f"id{n}"]) for n in range(4)), text_reply("done")
+    )
+    await run_events(model, double)
+    assert len(model.requests) == 5
+    for previous, request in zip(model.requests, model.requests[1:], strict=False):
+        assert request.messages[: len(previous.messages)] == previous.messages
+        assert request.tools == previous.tools
 
 
-async def test_results_show_as_they_come_and_go_back_in_the_order_of_the_calls() -> None:
+async def test_results_are_shown_on_completion_and_sent_back_in_call_order() -> None:
     second_ended = asyncio.Event()
 
     @tool(read_only=True)
@@ -79,89 +91,100 @@ async def test_results_show_as_they_come_and_go_back_in_the_order_of_the_calls()
         return "first"
 
     @tool(read_only=True)
-    async def end_at_once() -> str:
+    async def return_at_once() -> str:
         """Hurry."""
         return "second"
 
-    model = ScriptedModel(asks(("wait_for_second", "{}"), ("end_at_once", "{}")), says("done"))
-    shown = []
-    async for event in run_of(model, wait_for_second, end_at_once):
-        shown.append(event)
-        if results([event]):
+    model = ScriptedModel(tool_call_reply(("wait_for_second", "{}"), ("return_at_once", "{}")), text_reply("done"))
+    events = []
+    async for event in start_run(model, wait_for_second, return_at_once):
+        events.append(event)
+        if tool_results([event]):
             second_ended.set()
-    assert [(r.index, r.id_ref, r.name) for r in results(shown)] == [
-        (2, "b", "end_at_once"),
+    assert [(r.index, r.id_ref, r.name) for r in tool_results(events)] == [
+        (2, "b", "return_at_once"),
         (3, "a", "wait_for_second"),
     ]
     assert [m.tool_call_id for m in model.requests[1].messages[-2:]] == ["a", "b"]
 
 
-async def test_a_call_shows_that_it_runs_how_it_goes_on_and_that_it_has_finished() -> None:
+async def test_a_tool_call_reports_its_start_progress_and_end() -> None:
+    progress_seen = asyncio.Event()
+
     @tool
     async def bake(context: ToolContext) -> str:
         """Bake a cake."""
         assert context.report is not None
         context.report("rising")
-        await asyncio.sleep(0.01)
+        await progress_seen.wait()
         return "cake"
 
-    events = await events_of(run_of(ScriptedModel(asks(("bake", "{}")), says("Enjoy")), bake))
-    of_call = [e for e in events if isinstance(e, CallStatusChanged | CallProgressed) or results([e])]
-    assert of_call == [
+    events = []
+    async for event in start_run(ScriptedModel(tool_call_reply(("bake", "{}")), text_reply("Enjoy")), bake):
+        events.append(event)
+        if isinstance(event, CallProgressed):
+            progress_seen.set()
+    call_events = [e for e in events if isinstance(e, CallStatusChanged | CallProgressed) or tool_results([e])]
+    assert call_events == [
         CallStatusChanged(0, "running"),
         CallProgressed(0, "rising"),
         CallStatusChanged(0, "finished"),
-        *results(events),
+        *tool_results(events),
     ]
 
 
-async def test_calls_that_change_something_are_carried_out_in_the_order_in_which_they_were_asked_for() -> None:
+async def test_calls_with_side_effects_run_in_order() -> None:
     written: list[int] = []
 
     @tool(repeatable=True)
     async def write(number: int) -> None:
-        """Write a number down."""
+        """Write a number down, the sooner the larger it is."""
+        for _ in range(10 * (5 - number)):
+            await asyncio.sleep(0)
         written.append(number)
 
-    model = ScriptedModel(asks(*(("write", f'{{"number": {n}}}') for n in range(5))), says("done"))
-    await events_of(run_of(model, write))
+    model = ScriptedModel(tool_call_reply(*(("write", f'{{"number": {n}}}') for n in range(5))), text_reply("done"))
+    await run_events(model, write)
     assert written == [0, 1, 2, 3, 4]
 
 
-async def test_so_many_calls_run_at_once_and_no_more() -> None:
-    now, most = 0, 0
+async def test_at_most_max_workers_calls_run_at_once() -> None:
+    running, max_running = 0, 0
+    three_run = asyncio.Barrier(3)
 
     @tool(read_only=True)
     async def count(number: int) -> int:
-        """Count those that run at once."""
-        nonlocal now, most
-        now += 1
-        most = max(most, now)
-        await asyncio.sleep(0.01)
-        now -= 1
+        """Count the calls that run at the same time."""
+        nonlocal running, max_running
+        running += 1
+        max_running = max(max_running, running)
+        await three_run.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)  # for a fourth call to start, if it may
+        running -= 1
         return number
 
-    model = ScriptedModel(asks(*(("count", f'{{"number": {n}}}') for n in range(6))), says("done"))
-    events = await events_of(run_of(model, count, executor=executor_of(count, max_workers=3)))
-    assert most == 3
-    assert len(results(events)) == 6
+    model = ScriptedModel(tool_call_reply(*(("count", f'{{"number": {n}}}') for n in range(6))), text_reply("done"))
+    events = await run_events(model, count, executor=make_executor(count, max_workers=3))
+    assert max_running == 3
+    assert len(tool_results(events)) == 6
 
 
-async def test_a_tool_that_fails_or_is_unknown_does_not_end_the_run() -> None:
+async def test_failed_unknown_and_malformed_calls_do_not_end_the_run() -> None:
     @tool
     def explode() -> str:
         """Fail."""
         raise ZeroDivisionError("division by zero")
 
-    asked = asks(("explode", "{}"), ("nonsense", "{}"), ("explode", "not JSON"))
-    model = ScriptedModel(asked, says("Sorry"))
-    events = await events_of(run_of(model, explode))
-    assert [r.success for r in results(events)] == [False, False, False]
-    assert len(model.requests[1].messages) == len(QUESTION) + 4
+    failing = tool_call_reply(("explode", "{}"), ("nonsense", "{}"), ("explode", "not JSON"))
+    model = ScriptedModel(failing, text_reply("Sorry"))
+    events = await run_events(model, explode)
+    assert [r.success for r in tool_results(events)] == [False, False, False]
+    assert len(model.requests[1].messages) == len(MESSAGES) + 4
     assert events[-1] == RunCompleted("stop")
 
 
-async def test_no_tool_starts_before_the_end_of_the_model_call_was_dealt_with() -> None:
+async def test_no_tool_starts_before_iteration_finished_was_handled() -> None:
     started = asyncio.Event()
 
     @tool
@@ -170,7 +193,7 @@ async def test_no_tool_starts_before_the_end_of_the_model_call_was_dealt_with() 
         started.set()
         return "acted"
 
-    run = run_of(ScriptedModel(asks(("act", "{}")), says("done")), act)
+    run = start_run(ScriptedModel(tool_call_reply(("act", "{}")), text_reply("done")), act)
     async for event in run:
         if isinstance(event, IterationFinished) and event.iteration == 1:
             for _ in range(20):
