@@ -27,7 +27,7 @@ from script.sample import PROJECT as PROJECT_NAME
 from tests.clone import PROJECT, Clone, read_until_ready
 from tests.conftest import CHROMIUM_FLAGS
 from tests.modelserver import threaded_model_server
-from tests.pages.browsing import USERNAME, Chat, make_first_account
+from tests.pages.browsing import USERNAME, Chat, create_first_account
 from tests.programs import chromium
 
 SCREENSHOTS = PROJECT / "docs" / "screenshots"
@@ -280,7 +280,7 @@ def create_content(browser: Browser, address: str, folder: Path) -> Path:
     with browser.new_context(base_url=address) as context:
         page = context.new_page()
         page.set_default_timeout(TIMEOUT_MS)
-        make_first_account(page, address)
+        create_first_account(page, address)
         for question in EARLIER_QUESTIONS:
             page.goto("/")
             chat = Chat(page)

@@ -1,4 +1,4 @@
-"""axe-core's rules for accessibility, on a page as it stands, in both themes and on screens large and small."""
+"""Checks a page against axe-core's accessibility rules, in both themes and on a large and a small screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def axe() -> str:
 
 
 def violations(page: Page) -> list[str]:
-    """What breaks a rule: the rule, the element, and what axe says of it."""
+    """Returns a line per violation: the rule, the element and axe's summary."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(axe())
     found: dict[str, Any] = page.evaluate(RUN)
@@ -32,8 +32,8 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-def looks(page: Page, screens: Iterable[str] = SCREENS) -> Iterator[str]:
-    """Shows the page in every theme on every screen, one after the other; afterwards it is as it was."""
+def appearances(page: Page, screens: Iterable[str] = SCREENS) -> Iterator[str]:
+    """Shows the page in every theme on every screen, yields the name of each, and restores the page afterwards."""
     before = page.viewport_size
     for screen in screens:
         width, height = SCREENS[screen]
@@ -46,7 +46,7 @@ def looks(page: Page, screens: Iterable[str] = SCREENS) -> Iterator[str]:
         page.set_viewport_size(before)
 
 
-def violations_in_every_look(page: Page, screens: Iterable[str] = SCREENS) -> dict[str, list[str]]:
-    """What breaks a rule in which look; empty if all is well."""
-    found = {look: violations(page) for look in looks(page, screens)}
-    return {look: broken for look, broken in found.items() if broken}
+def violations_by_appearance(page: Page, screens: Iterable[str] = SCREENS) -> dict[str, list[str]]:
+    """Returns the violations by appearance; empty if there are none."""
+    found = {appearance: violations(page) for appearance in appearances(page, screens)}
+    return {appearance: broken for appearance, broken in found.items() if broken}

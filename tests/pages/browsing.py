@@ -1,4 +1,4 @@
-"""The real server, the real page, and what stands between them."""
+"""A real server, the chat page in a browser, and a proxy for the WebSocket between them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.clone import Clone, read_until_ready
 from tests.modelserver import MODEL, ModelRequest, Reply, answer
 
 TRUSTED_IMAGES = "pictures.example"
-"""The host that images of answers are loaded from."""
+"""The only host from which images in answers are loaded."""
 USERNAME, PASSWORD = "ada", "correct horse battery"
 OWN_ADDRESS = re.compile(r"(http|ws)://(127\.0\.0\.1|localhost)[:/]|(data|blob):")
 
 
 class ScriptedModel:
-    """What the model says to each request from now on; a test sets `reply`."""
+    """Answers each request with `reply`, which a test sets."""
 
     def __init__(self) -> None:
         self.reply: Reply | Callable[[ModelRequest], Reply] = []
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.reply = answer("Whales sing.")
 
     def __call__(self, request: ModelRequest) -> Reply:
@@ -35,8 +35,8 @@ class ScriptedModel:
 
 
 @contextmanager
-def serving(clone: Clone, var: Path, model_url: str) -> Iterator[str]:
-    """script/server with nobody in its database yet; its address, with the slash."""
+def running_server(clone: Clone, var: Path, model_url: str) -> Iterator[str]:
+    """Runs script/server with an empty database and yields its URL, which ends with a slash."""
     settings = {
         "LLM_BASE_URL": model_url,
         "LLM_MODEL": f"{MODEL},other-model",
@@ -49,7 +49,7 @@ def serving(clone: Clone, var: Path, model_url: str) -> Iterator[str]:
         yield read_until_ready(server)[1]
 
 
-def make_first_account(page: Page, address: str) -> None:
+def create_first_account(page: Page, address: str) -> None:
     page.goto(address)
     page.get_by_label("Username").fill(USERNAME)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -59,7 +59,7 @@ def make_first_account(page: Page, address: str) -> None:
 
 
 def sign_in(page: Page, username: str = USERNAME) -> None:
-    """Ends with the scripts of a new chat at work."""
+    """Signs in and waits until the scripts of a new chat have loaded."""
     page.goto("/sign-in/")
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
@@ -68,29 +68,29 @@ def sign_in(page: Page, username: str = USERNAME) -> None:
     page.wait_for_load_state()
 
 
-def listen_for_complaints(page: Page) -> list[str]:
-    """What the browser refused to load or run, or could not, and what it wanted of another host; a list that grows."""
+def record_browser_errors(page: Page) -> list[str]:
+    """Returns a list that collects console errors and warnings, uncaught exceptions and requests to other hosts."""
     found: list[str] = []
 
-    def note_message(message: ConsoleMessage) -> None:
+    def add_message(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             found.append(f"{message.text} ({message.location['url']})")
 
-    def note_address(address: str) -> None:
+    def add_foreign_url(address: str) -> None:
         if not OWN_ADDRESS.match(address):
-            found.append(f"a request of {address}")
+            found.append(f"a request to {address}")
 
-    page.on("console", note_message)
+    page.on("console", add_message)
     page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("request", lambda request: note_address(request.url))
-    page.on("websocket", lambda socket: note_address(socket.url))
+    page.on("request", lambda request: add_foreign_url(request.url))
+    page.on("websocket", lambda socket: add_foreign_url(socket.url))
     return found
 
 
 def wait_until(page: Page, holds: str | Callable[[], object], within: float = 30) -> None:
-    """Returns when the JavaScript or the function is true.
+    """Waits until the JavaScript expression or the function returns true.
 
-    Playwright's own way evaluates JavaScript in the page, which the policy forbids.
+    Playwright's `wait_for_function` evaluates code in the page, which the content security policy forbids.
     """
     end = time.monotonic() + within
     while not (page.evaluate(holds) if isinstance(holds, str) else holds()):
@@ -99,7 +99,7 @@ def wait_until(page: Page, holds: str | Callable[[], object], within: float = 30
 
 
 class Chat:
-    """The chat page as a person sees it."""
+    """The chat page as a user sees it."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -108,7 +108,7 @@ class Chat:
         self.stop = page.locator("#composer").get_by_role("button", name="Stop")
         self.questions = page.locator(".question .bubble")
         self.answers = page.locator(".answer")
-        self.bar = page.locator("#connection-bar")
+        self.connection_bar = page.locator("#connection-bar")
 
     def ask(self, text: str) -> None:
         self.field.fill(text)
@@ -119,16 +119,16 @@ class Chat:
         return self.answers.last
 
     def action(self, name: str, message: Locator | None = None) -> Locator:
-        """A button below the last answer, or below another message."""
+        """Returns a button below the last answer, or below `message`."""
         return (message or self.answer).get_by_role("button", name=name, exact=True)
 
     @property
     def version(self) -> Locator:
-        """Which version of the last answer it is, of how many."""
+        """The version label of the last answer, such as "2/2"."""
         return self.answer.locator('[data-part="version"]')
 
-    def finish(self, text: str) -> None:
-        """Waits for an answer that ends, and for the server's rendering of it."""
+    def wait_for_answer(self, text: str) -> None:
+        """Waits until the last answer contains `text`, has ended and has the server's rendering."""
         expect(self.answer).to_contain_text(text)
         expect(self.answer.locator(".figures")).to_contain_text("tokens")
 
@@ -136,77 +136,77 @@ class Chat:
         return self.answer.locator(f'[data-type="{kind}"]')
 
 
-class Wire:
-    """The page's connections to the server, which a test can cut."""
+class WebSocketProxy:
+    """Proxies the page's WebSocket connections, so that a test can close them or hold back responses."""
 
     def __init__(self, page: Page) -> None:
-        self.sent: list[dict[str, object]] = []
-        """The requests that the page has made, over all its connections."""
-        self.is_cut = False
-        self._loses_answer_to = ""
-        self._then_stays_cut = False
-        self._holds_answers_to = ""
-        self._held: list[Callable[[], None]] = []
-        self._open: list[tuple[WebSocketRoute, WebSocketRoute]] = []
+        self.requests: list[dict[str, object]] = []
+        """The JSON-RPC requests of the page over all its connections."""
+        self.is_offline = False
+        self._method_to_lose = ""
+        self._offline_after_loss = False
+        self._method_to_hold = ""
+        self._held_responses: list[Callable[[], None]] = []
+        self._connections: list[tuple[WebSocketRoute, WebSocketRoute]] = []
         page.route_web_socket("**/ws/", self._connected)
 
-    def cut(self) -> None:
-        """Every connection goes, and none can be made."""
-        self.is_cut = True
-        self.drop()
+    def go_offline(self) -> None:
+        """Closes every connection and refuses new ones."""
+        self.is_offline = True
+        self.drop_connections()
 
-    def drop(self) -> None:
-        """Every connection goes."""
-        while self._open:
-            for side in self._open.pop():
+    def drop_connections(self) -> None:
+        """Closes every connection; the page may reconnect."""
+        while self._connections:
+            for side in self._connections.pop():
                 side.close(code=4012)
 
-    def tell(self, method: str, **params: object) -> None:
-        """As if the server had notified the page."""
-        for page_side, _ in self._open:
+    def notify(self, method: str, **params: object) -> None:
+        """Sends a notification to the page, as the server would."""
+        for page_side, _ in self._connections:
             page_side.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}))
 
-    def mend(self) -> None:
-        self.is_cut = False
+    def go_online(self) -> None:
+        self.is_offline = False
 
-    def lose_answer_to(self, method: str, *, then_stay_cut: bool = False) -> None:
-        """The connection goes in the moment in which the server answers the next such request."""
-        self._loses_answer_to, self._then_stays_cut = method, then_stay_cut
+    def lose_response_to(self, method: str, *, then_go_offline: bool = False) -> None:
+        """Closes the connections when the server answers the next request of this method."""
+        self._method_to_lose, self._offline_after_loss = method, then_go_offline
 
-    def hold_answers_to(self, method: str) -> None:
-        self._holds_answers_to = method
+    def hold_responses_to(self, method: str) -> None:
+        self._method_to_hold = method
 
-    def release(self) -> None:
-        """Gives the page the answers that were held; later ones come at once."""
-        self._holds_answers_to = ""
-        while self._held:
-            self._held.pop(0)()
+    def release_responses(self) -> None:
+        """Sends the held responses to the page; later ones are not held."""
+        self._method_to_hold = ""
+        while self._held_responses:
+            self._held_responses.pop(0)()
 
     def _connected(self, page_side: WebSocketRoute) -> None:
-        if self.is_cut:
+        if self.is_offline:
             page_side.close(code=4012)
             return
         server_side = page_side.connect_to_server()
-        self._open.append((page_side, server_side))
-        awaited: set[object] = set()
-        held: set[object] = set()
+        self._connections.append((page_side, server_side))
+        to_lose: set[object] = set()
+        to_hold: set[object] = set()
 
         def to_server(frame: str | bytes) -> None:
             request = json.loads(frame)
-            self.sent.append(request)
-            if request["method"] == self._loses_answer_to:
-                awaited.add(request["id"])
-            if request["method"] == self._holds_answers_to:
-                held.add(request["id"])
+            self.requests.append(request)
+            if request["method"] == self._method_to_lose:
+                to_lose.add(request["id"])
+            if request["method"] == self._method_to_hold:
+                to_hold.add(request["id"])
             server_side.send(frame)
 
         def to_page(frame: str | bytes) -> None:
-            if json.loads(frame).get("id") in awaited:
-                self._loses_answer_to = ""
-                self.is_cut = self._then_stays_cut
-                self.drop()
-            elif self._holds_answers_to and json.loads(frame).get("id") in held:
-                self._held.append(lambda: page_side.send(frame))
+            if json.loads(frame).get("id") in to_lose:
+                self._method_to_lose = ""
+                self.is_offline = self._offline_after_loss
+                self.drop_connections()
+            elif self._method_to_hold and json.loads(frame).get("id") in to_hold:
+                self._held_responses.append(lambda: page_side.send(frame))
             else:
                 page_side.send(frame)
 

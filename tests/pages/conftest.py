@@ -12,9 +12,16 @@ from accounts.models import User
 from conversations.models import Conversation, Message, Run, Step
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server
-from tests.pages.browsing import Chat, ScriptedModel, Wire, listen_for_complaints, make_first_account, serving
+from tests.pages.browsing import (
+    Chat,
+    ScriptedModel,
+    WebSocketProxy,
+    create_first_account,
+    record_browser_errors,
+    running_server,
+)
 
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+expect.set_options(timeout=20_000)  # a busy machine is slow
 
 
 @pytest.fixture
@@ -23,8 +30,8 @@ def ada(db: None) -> User:
 
 
 @pytest.fixture
-def member(ada: User) -> Client:
-    """Ada's, signed in."""
+def ada_client(ada: User) -> Client:
+    """Returns a client signed in as Ada."""
     client = Client()
     client.force_login(ada)
     return client
@@ -36,10 +43,10 @@ def conversation(ada: User) -> Conversation:
 
 
 @pytest.fixture
-def ask(conversation: Conversation) -> Callable[..., Message]:
-    """Adds a question and its answer at the end of the branch; returns the answer. `steps` are the fields of each."""
+def add_exchange(conversation: Conversation) -> Callable[..., Message]:
+    """Adds a question and an answer with the given step fields to the end of the branch, and returns the answer."""
 
-    def ask(question: str, *steps: dict[str, Any], status: str = "complete", **run: Any) -> Message:
+    def add_exchange(question: str, *steps: dict[str, Any], status: str = "complete", **run: Any) -> Message:
         asked = Message.objects.create(
             conversation=conversation, parent=conversation.leaf, role=Message.Role.USER, text=question
         )
@@ -62,7 +69,7 @@ def ask(conversation: Conversation) -> Callable[..., Message]:
         conversation.save()
         return answer
 
-    return ask
+    return add_exchange
 
 
 @pytest.fixture(scope="session")
@@ -72,59 +79,64 @@ def scripted_model() -> ScriptedModel:
 
 @pytest.fixture
 def model(scripted_model: ScriptedModel) -> ScriptedModel:
-    """The model behind the site; without a word from the test it says that whales sing."""
-    scripted_model.forget()
+    """Returns the model of the site; unless the test sets `reply`, it answers that whales sing."""
+    scripted_model.reset()
     return scripted_model
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+def installed_clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone = Clone(tmp_path_factory.mktemp("clone"))
     clone.install()
     return clone
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The running server's."""
+def database_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the path of the running server's database."""
     return tmp_path_factory.mktemp("var") / "chatsite.sqlite3"
 
 
 @pytest.fixture(scope="session")
-def site(program: Clone, scripted_model: ScriptedModel, database: Path) -> Iterator[str]:
-    """The address of a running server."""
-    with threaded_model_server(scripted_model) as server, serving(program, database.parent, server.base_url) as address:
+def site(installed_clone: Clone, scripted_model: ScriptedModel, database_path: Path) -> Iterator[str]:
+    """Yields the URL of a running server."""
+    with (
+        threaded_model_server(scripted_model) as server,
+        running_server(installed_clone, database_path.parent, server.base_url) as address,
+    ):
         yield address
 
 
 @pytest.fixture(scope="session")
-def signed_in(browser: Browser, site: str) -> StorageState:
-    """The cookies of its administrator, Ada."""
+def signed_in_state(browser: Browser, site: str) -> StorageState:
+    """Returns the cookies of the site's administrator, Ada."""
     with browser.new_context() as context:
-        make_first_account(context.new_page(), site)
+        create_first_account(context.new_page(), site)
         return context.storage_state()
 
 
 @pytest.fixture
-def browser_context_args(browser_context_args: dict[str, Any], site: str, signed_in: StorageState) -> dict[str, Any]:
-    return {**browser_context_args, "base_url": site, "storage_state": signed_in}
+def browser_context_args(
+    browser_context_args: dict[str, Any], site: str, signed_in_state: StorageState
+) -> dict[str, Any]:
+    return {**browser_context_args, "base_url": site, "storage_state": signed_in_state}
 
 
 @pytest.fixture
-def complaints(page: Page) -> Iterator[list[str]]:
-    """What the browser's console complains of, which has to be nothing at the end."""
-    found = listen_for_complaints(page)
+def browser_errors(page: Page) -> Iterator[list[str]]:
+    """Yields the list of browser errors and asserts at the end that it is empty."""
+    found = record_browser_errors(page)
     yield found
     assert found == []
 
 
 @pytest.fixture
-def wire(page: Page) -> Wire:
-    return Wire(page)
+def websocket(page: Page) -> WebSocketProxy:
+    return WebSocketProxy(page)
 
 
 @pytest.fixture
-def chat(model: ScriptedModel, page: Page, complaints: list[str]) -> Chat:
-    """A new chat."""
+def chat(model: ScriptedModel, page: Page, browser_errors: list[str]) -> Chat:
+    """Returns a new chat."""
     page.goto("/")
     return Chat(page)

@@ -1,4 +1,4 @@
-"""Rows put beside the running server's own, for what would take too long to ask for."""
+"""Inserts rows into the running server's database that would take too long to create by asking."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 
-def lengthen(database: Path, conversation_id: str, exchanges: int) -> None:
-    """Adds questions and answers of very different lengths behind a conversation that has one exchange."""
-    with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+def add_exchanges(database_path: Path, conversation_id: str, exchanges: int) -> None:
+    """Adds questions and answers of different lengths to a conversation that has one exchange."""
+    with closing(sqlite3.connect(database_path, timeout=20)) as connection, connection:
         connection.row_factory = sqlite3.Row
         found = connection.execute(
             "SELECT * FROM conversations_message WHERE conversation_id = ? ORDER BY role DESC", [_hex(conversation_id)]

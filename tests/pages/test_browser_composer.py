@@ -1,25 +1,25 @@
-"""Where one types: what was typed is never lost."""
+"""The composer never loses what the user typed."""
 
 from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
 from tests.modelserver import Gate, text, wait_for
-from tests.pages.browsing import Chat, ScriptedModel, Wire
+from tests.pages.browsing import Chat, ScriptedModel, WebSocketProxy
 
 
 def test_shift_enter_adds_a_line_and_the_field_grows_to_a_maximum_height(chat: Chat, page: Page) -> None:
-    low = chat.field.bounding_box()
+    initial = chat.field.bounding_box()
     chat.field.press_sequentially("a")
     for _ in range(60):
         chat.field.press("Shift+Enter")
     expect(chat.field).to_have_value("a" + "\n" * 60)
-    high = chat.field.bounding_box()
+    grown = chat.field.bounding_box()
     viewport = page.viewport_size
-    assert low
-    assert high
+    assert initial
+    assert grown
     assert viewport
-    assert low["height"] < high["height"] <= 0.4 * viewport["height"] + 1
+    assert initial["height"] < grown["height"] <= 0.4 * viewport["height"] + 1
 
 
 def test_enter_that_ends_an_input_method_composition_does_not_send(chat: Chat) -> None:
@@ -62,51 +62,51 @@ def test_during_a_run_the_user_can_type_but_not_send(chat: Chat, model: Scripted
 
 
 def test_a_message_whose_acknowledgement_is_lost_is_resent_and_stored_once(
-    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+    model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]
 ) -> None:
     page.goto("/")
     chat = Chat(page)
-    wire.lose_answer_to("message.send")
+    websocket.lose_response_to("message.send")
     chat.ask("Do whales sing?")
     expect(chat.answer).to_contain_text("Whales sing.")
     expect(chat.field).to_have_value("")
     expect(chat.questions).to_have_text(["Do whales sing?"])
     page.reload()
     expect(chat.questions).to_have_text(["Do whales sing?"])
-    sent = [request["params"] for request in wire.sent if request["method"] == "message.send"]
+    sent = [request["params"] for request in websocket.requests if request["method"] == "message.send"]
     assert len(sent) == 2
     assert sent[0] == sent[1]
 
 
 def test_an_unacknowledged_message_stays_in_the_field_after_a_reload_and_is_stored_once(
-    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+    model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]
 ) -> None:
     page.goto("/")
     chat = Chat(page)
-    wire.lose_answer_to("message.send", then_stay_cut=True)
+    websocket.lose_response_to("message.send", then_go_offline=True)
     chat.ask("Do whales sing?")
     expect(page.locator("#connection-bar")).to_be_visible()
     page.reload()
     expect(chat.field).to_have_value("Do whales sing?")
-    wire.mend()
+    websocket.go_online()
     chat.field.press("Enter")
     expect(chat.answer).to_contain_text("Whales sing.")
     page.reload()
     expect(chat.questions).to_have_text(["Do whales sing?"])
-    sent = [request["params"] for request in wire.sent if request["method"] == "message.send"]
+    sent = [request["params"] for request in websocket.requests if request["method"] == "message.send"]
     assert len(sent) == 2
     assert sent[0] == sent[1]
 
 
 def test_a_message_typed_offline_is_sent_when_the_connection_is_back(
-    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+    model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]
 ) -> None:
-    wire.is_cut = True
+    websocket.is_offline = True
     page.goto("/")
     chat = Chat(page)
     chat.ask("Do whales sing?")
-    expect(chat.bar).to_have_text("No connection. Your message will be sent when the connection is back.")
+    expect(chat.connection_bar).to_have_text("No connection. Your message will be sent when the connection is back.")
     expect(chat.field).to_have_value("Do whales sing?")
-    wire.mend()
+    websocket.go_online()
     expect(chat.answer).to_contain_text("Whales sing.")
-    expect(chat.bar).to_be_hidden()
+    expect(chat.connection_bar).to_be_hidden()

@@ -8,12 +8,19 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server
-from tests.pages.browsing import PASSWORD, USERNAME, ScriptedModel, listen_for_complaints, make_first_account, serving
+from tests.pages.browsing import (
+    PASSWORD,
+    USERNAME,
+    ScriptedModel,
+    create_first_account,
+    record_browser_errors,
+    running_server,
+)
 
 
 @pytest.fixture
-def empty_site(program: Clone, model: ScriptedModel, tmp_path: Path) -> Iterator[str]:
-    with threaded_model_server(model) as server, serving(program, tmp_path, server.base_url) as address:
+def empty_site(installed_clone: Clone, model: ScriptedModel, tmp_path: Path) -> Iterator[str]:
+    with threaded_model_server(model) as server, running_server(installed_clone, tmp_path, server.base_url) as address:
         yield address
 
 
@@ -24,8 +31,8 @@ def visitor(browser: Browser) -> Iterator[Page]:
 
 
 def test_the_first_visitor_creates_an_account_signs_out_and_signs_in_again(visitor: Page, empty_site: str) -> None:
-    complaints = listen_for_complaints(visitor)
-    make_first_account(visitor, empty_site)
+    browser_errors = record_browser_errors(visitor)
+    create_first_account(visitor, empty_site)
     expect(visitor).to_have_url(empty_site)
 
     visitor.get_by_role("button", name=USERNAME).click()
@@ -35,4 +42,4 @@ def test_the_first_visitor_creates_an_account_signs_out_and_signs_in_again(visit
     visitor.get_by_label("Password").fill(PASSWORD)
     visitor.get_by_role("button", name="Sign in").click()
     expect(visitor.get_by_label("Message", exact=True)).to_be_focused()
-    assert complaints == []
+    assert browser_errors == []

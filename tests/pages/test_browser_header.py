@@ -1,4 +1,4 @@
-"""The head of the chat: the title, the model, the tokens, and the settings of the conversation."""
+"""The header of the chat: title, model, tokens and conversation settings."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.modelserver import ModelRequest, Reply, answer
-from tests.pages.browsing import Chat, ScriptedModel, Wire, listen_for_complaints
+from tests.pages.browsing import Chat, ScriptedModel, WebSocketProxy, record_browser_errors
 
 
 @pytest.fixture
-def second(context: BrowserContext) -> Iterator[Chat]:
-    """Another tab of the same person."""
+def second_tab(context: BrowserContext) -> Iterator[Chat]:
+    """Returns the chat in another tab of the same user."""
     page = context.new_page()
-    complaints = listen_for_complaints(page)
+    browser_errors = record_browser_errors(page)
     yield Chat(page)
-    assert complaints == []
+    assert browser_errors == []
 
 
 @pytest.fixture
 def requests(model: ScriptedModel) -> list[ModelRequest]:
-    """What the model was asked, the latest at the end."""
-    asked: list[ModelRequest] = []
+    """Returns the requests that the model has received, the latest last."""
+    received: list[ModelRequest] = []
 
     def reply(request: ModelRequest) -> Reply:
-        asked.append(request)
+        received.append(request)
         return answer("Whales sing.", prompt=1500, completion=20)
 
     model.reply = reply
-    return asked
+    return received
 
 
 @pytest.fixture
 def asked(chat: Chat, requests: list[ModelRequest]) -> Chat:
-    """A conversation with one answer."""
+    """Returns a conversation with one answer."""
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     return chat
 
 
@@ -51,8 +51,8 @@ def save(page: Page) -> None:
 
 
 @pytest.mark.parametrize("how", ["Enter", "leaving"])
-def test_the_title_is_edited_in_place(how: str, asked: Chat, page: Page, second: Chat) -> None:
-    second.page.goto(page.url)
+def test_the_title_is_edited_in_place(how: str, answered_chat: Chat, page: Page, second_tab: Chat) -> None:
+    second_tab.page.goto(page.url)
     page.get_by_role("heading", level=1).hover()
     page.get_by_role("button", name="Rename this conversation").click()
     field = page.get_by_role("textbox", name="Title")
@@ -61,16 +61,16 @@ def test_the_title_is_edited_in_place(how: str, asked: Chat, page: Page, second:
     if how == "Enter":
         field.press("Enter")
     else:
-        asked.field.click()
+        answered_chat.field.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Songs of the sea")
     expect(field).to_be_hidden()
     expect(page).to_have_title("Songs of the sea · chatsite")
-    expect(second.page.get_by_role("heading", level=1)).to_have_text("Songs of the sea")
+    expect(second_tab.page.get_by_role("heading", level=1)).to_have_text("Songs of the sea")
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Songs of the sea")
 
 
-def test_escape_keeps_the_old_title(asked: Chat, page: Page) -> None:
+def test_escape_keeps_the_old_title(answered_chat: Chat, page: Page) -> None:
     page.get_by_role("heading", level=1).hover()
     page.get_by_role("button", name="Rename this conversation").click()
     page.get_by_role("textbox", name="Title").fill("Something else")
@@ -80,15 +80,15 @@ def test_escape_keeps_the_old_title(asked: Chat, page: Page) -> None:
 
 
 def test_a_title_that_could_not_be_saved_stays_in_the_field(
-    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+    model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]
 ) -> None:
     page.goto("/")
     chat = Chat(page)
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     page.get_by_role("heading", level=1).hover()
     page.get_by_role("button", name="Rename this conversation").click()
-    wire.cut()
+    websocket.go_offline()
     page.get_by_role("textbox", name="Title").fill("Songs of the sea")
     page.get_by_role("textbox", name="Title").press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("There is no connection to the server right now.")
@@ -96,19 +96,19 @@ def test_a_title_that_could_not_be_saved_stays_in_the_field(
 
 
 def test_the_model_of_a_conversation_is_chosen_in_the_header(
-    asked: Chat, page: Page, second: Chat, requests: list[ModelRequest]
+    answered_chat: Chat, page: Page, second_tab: Chat, requests: list[ModelRequest]
 ) -> None:
-    second.page.goto(page.url)
+    second_tab.page.goto(page.url)
     page.get_by_role("button", name="Model: test-model").click()
     menu = page.get_by_role("menu", name="Models")
     expect(menu.get_by_role("menuitemradio", name="test-model")).to_have_attribute("aria-checked", "true")
     expect(menu.get_by_role("menuitemradio", name="other-model")).to_contain_text("Tools")
     menu.get_by_role("menuitemradio", name="other-model").click()
-    for tab in (page, second.page):
+    for tab in (page, second_tab.page):
         expect(tab.get_by_role("button", name="Model: other-model")).to_be_visible()
-    asked.ask("At night?")
-    expect(asked.answers).to_have_count(2)
-    asked.finish("Whales sing.")
+    answered_chat.ask("At night?")
+    expect(answered_chat.answers).to_have_count(2)
+    answered_chat.wait_for_answer("Whales sing.")
     assert requests[-1].body["model"] == "other-model"
     page.reload()
     expect(page.get_by_role("button", name="Model: other-model")).to_be_visible()
@@ -126,24 +126,24 @@ def test_a_new_chat_uses_the_model_and_settings_chosen_for_it(
     page.reload()
     expect(page.get_by_role("button", name="Model: other-model")).to_be_visible()
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     assert requests[-1].body["model"] == "other-model"
     assert "Answer like a whale." in str(requests[-1].body["messages"][0])
     page.get_by_role("link", name="New chat").first.click()
     expect(page.get_by_role("button", name="Model: test-model")).to_be_visible()
 
 
-def test_the_tokens_of_the_conversation_are_counted(asked: Chat, page: Page) -> None:
+def test_the_tokens_of_the_conversation_are_counted(answered_chat: Chat, page: Page) -> None:
     tokens = page.locator("#conversation-tokens")
     expect(tokens).to_have_text("1,520 tokens")
     expect(tokens).to_have_attribute("title", "1,500 read, 20 written")
-    asked.ask("At night?")
+    answered_chat.ask("At night?")
     expect(tokens).to_have_text("3,040 tokens")
     page.reload()
     expect(tokens).to_have_text("3,040 tokens")
 
 
-def test_settings_apply_to_the_next_question(asked: Chat, page: Page, requests: list[ModelRequest]) -> None:
+def test_settings_apply_to_the_next_question(answered_chat: Chat, page: Page, requests: list[ModelRequest]) -> None:
     open_settings(page)
     page.get_by_label("Instructions").fill("Answer like a whale.")
     page.get_by_label("Temperature").fill("0,7")
@@ -152,9 +152,9 @@ def test_settings_apply_to_the_next_question(asked: Chat, page: Page, requests: 
     page.get_by_role("checkbox", name="calculator").uncheck()
     save(page)
     expect(page.get_by_role("dialog")).to_be_hidden()
-    asked.ask("At night?")
-    expect(asked.answers).to_have_count(2)
-    asked.finish("Whales sing.")
+    answered_chat.ask("At night?")
+    expect(answered_chat.answers).to_have_count(2)
+    answered_chat.wait_for_answer("Whales sing.")
     body = requests[-1].body
     assert "Answer like a whale." in str(body["messages"][0])
     assert body["temperature"] == 0.7
@@ -173,7 +173,7 @@ def test_settings_apply_to_the_next_question(asked: Chat, page: Page, requests: 
     expect(page.get_by_label("Temperature")).to_have_value("0.7")
 
 
-def test_invalid_settings_show_errors_at_their_fields_and_keep_the_input(asked: Chat, page: Page) -> None:
+def test_invalid_settings_show_errors_at_their_fields_and_keep_the_input(answered_chat: Chat, page: Page) -> None:
     open_settings(page)
     page.get_by_label("Instructions").fill("Answer like a whale.")
     page.get_by_label("Temperature").fill("hot")
@@ -200,7 +200,7 @@ def test_invalid_settings_of_a_new_chat_are_reported_with_the_first_message(chat
     page.get_by_label("Temperature").fill("1")
     save(page)
     chat.field.press("Enter")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
 
 
 def test_tools_can_be_turned_off_for_a_message(chat: Chat, page: Page, requests: list[ModelRequest]) -> None:
@@ -211,26 +211,26 @@ def test_tools_can_be_turned_off_for_a_message(chat: Chat, page: Page, requests:
     page.reload()
     expect(tools).to_have_attribute("aria-pressed", "false")
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     assert "tools" not in requests[-1].body
     tools.click()
     chat.ask("At night?")
     expect(chat.answers).to_have_count(2)
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     assert requests[-1].body["tools"]
 
 
 def test_thinking_can_be_turned_off_for_a_conversation(
-    asked: Chat, page: Page, second: Chat, requests: list[ModelRequest]
+    answered_chat: Chat, page: Page, second_tab: Chat, requests: list[ModelRequest]
 ) -> None:
     assert requests[-1].body["enable_thinking"] is True
-    second.page.goto(page.url)
+    second_tab.page.goto(page.url)
     page.get_by_role("button", name="Thinking").click()
-    for tab in (page, second.page):
+    for tab in (page, second_tab.page):
         expect(tab.get_by_role("button", name="Thinking")).to_have_attribute("aria-pressed", "false")
-    second.ask("At night?")
-    expect(second.answers).to_have_count(2)
-    second.finish("Whales sing.")
+    second_tab.ask("At night?")
+    expect(second_tab.answers).to_have_count(2)
+    second_tab.wait_for_answer("Whales sing.")
     assert requests[-1].body["enable_thinking"] is False
     page.reload()
     expect(page.get_by_role("button", name="Thinking")).to_have_attribute("aria-pressed", "false")

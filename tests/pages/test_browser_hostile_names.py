@@ -1,4 +1,4 @@
-"""Titles and names of projects, files and people may be hostile: every page shows them as text, the admin's too."""
+"""Hostile titles and names of projects, files and users are shown as text on every page, in the admin too."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.clone import Clone
 from tests.modelserver import threaded_model_server
-from tests.pages.browsing import PASSWORD, ScriptedModel, serving, sign_in
-from tests.pages.intrusion import Watch
+from tests.pages.browsing import PASSWORD, ScriptedModel, running_server, sign_in
+from tests.pages.injection import InjectionDetector
 
 USERNAME = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
-MAKE = """
+CREATE_HOSTILE_ROWS = """
 from accounts.models import User
 from conversations.store.workspaces import of_project
 from accounts.models import ApiToken, Preferences
@@ -59,20 +59,23 @@ files.mkdir(parents=True)
 for source in inputs:
     (files / source.replace("/", "\u2215").encode()[:200].decode(errors="ignore")).write_text(source)
 """
-NAMED = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/)")
-MOST_PAGES = 120
-PATIENCE = 120_000
-"""Milliseconds that a page may take on a busy machine."""
+IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/)\d+(?=/)")
+MAX_PAGES = 120
+PAGE_TIMEOUT_MS = 120_000
+"""Long, because the machine may be busy."""
 
 
 @pytest.fixture(scope="module")
 def hostile_site(
-    program: Clone, scripted_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+    installed_clone: Clone, scripted_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     var = tmp_path_factory.mktemp("hostile")
-    with threaded_model_server(scripted_model) as server, serving(program, var, server.base_url) as address:
-        script = MAKE.format(username=USERNAME, password=PASSWORD)
-        made = program.run(
+    with (
+        threaded_model_server(scripted_model) as server,
+        running_server(installed_clone, var, server.base_url) as address,
+    ):
+        script = CREATE_HOSTILE_ROWS.format(username=USERNAME, password=PASSWORD)
+        made = installed_clone.run(
             *(".venv/bin/python", "manage.py", "shell", "-c", script),
             VAR_DIR=str(var),
             PYTHONPATH=str(Path(__file__).parents[2]),
@@ -81,8 +84,8 @@ def hostile_site(
         yield address
 
 
-def addresses(page: Page) -> list[str]:
-    """Of the pages of this site that this one leads to."""
+def linked_paths(page: Page) -> list[str]:
+    """Returns the paths of this site's pages that the page links to."""
     found: list[str] = page.locator("a[href]:not([download])").evaluate_all(
         "links => links.map(link => link.getAttribute('href'))"
     )
@@ -91,46 +94,46 @@ def addresses(page: Page) -> list[str]:
     return [one.path for one in there if one.netloc == here.netloc and one.scheme == here.scheme]
 
 
-def kind(path: str) -> str:
-    """The same for pages that differ only in what they are about."""
-    return NAMED.sub("*", path)
+def path_pattern(path: str) -> str:
+    """Returns the path with identifiers replaced by `*`."""
+    return IDENTIFIER.sub("*", path)
 
 
 @pytest.fixture
 def page(browser: Browser, hostile_site: str, model: ScriptedModel) -> Iterator[Page]:
     with browser.new_context(base_url=hostile_site) as context:
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(PAGE_TIMEOUT_MS)
         yield context.new_page()
 
 
 @pytest.fixture
-def watch(page: Page) -> Watch:
-    """Of whoever has all these names, signed in and at a new chat."""
-    watch = Watch(page)
+def detector(page: Page) -> InjectionDetector:
+    """Returns a detector for the page of a user with hostile names, who is signed in and at a new chat."""
+    detector = InjectionDetector(page)
     sign_in(page, USERNAME)
-    return watch
+    return detector
 
 
-def test_every_reachable_page_shows_hostile_names_as_text(page: Page, watch: Watch) -> None:
-    seen = walk(page, watch)
+def test_every_reachable_page_shows_hostile_names_as_text(page: Page, detector: InjectionDetector) -> None:
+    seen = walk(page, detector)
     assert {"/", "/c/*/", "/admin/conversations/conversation/*/change/", "/admin/conversations/step/"} <= seen
     assert {"/projects/*/", "/projects/*/files/"} <= seen
 
 
-def test_the_search_shows_hostile_names_as_text(page: Page, watch: Watch) -> None:
+def test_the_search_shows_hostile_names_as_text(page: Page, detector: InjectionDetector) -> None:
     page.keyboard.press("Control+k")
     field = page.get_by_role("dialog", name="Search").get_by_role("combobox")
     for query in ("<", "script", "onerror=", "javascript:", "<img src=x onerror=alert(1)>", "&lt;", '"'):
         field.fill(query)
         page.wait_for_timeout(300)
-        watch.check()
+        detector.check()
         field.fill("")
     field.fill("script")
     expect(page.locator("#search mark").first).to_have_text("script", ignore_case=True)
-    watch.check()
+    detector.check()
 
 
-def test_live_title_updates_show_hostile_titles_as_text(page: Page, watch: Watch) -> None:
+def test_live_title_updates_show_hostile_titles_as_text(page: Page, detector: InjectionDetector) -> None:
     page.get_by_label("Message", exact=True).fill("Hello")
     page.get_by_label("Message", exact=True).press("Enter")
     expect(page.locator(".answer .message-footer")).to_contain_text("tokens")
@@ -140,33 +143,32 @@ def test_live_title_updates_show_hostile_titles_as_text(page: Page, watch: Watch
         page.keyboard.press("Enter")
         expect(page.locator("#chat-title")).to_have_text(title)
         expect(page.locator(".sidebar [aria-current=page]")).to_contain_text(title)
-        watch.check()
+        detector.check()
 
 
-def test_delete_dialogs_show_hostile_names_as_text(page: Page, watch: Watch) -> None:
-    """Whether to delete a conversation, a project, a file or a token."""
+def test_delete_dialogs_show_hostile_names_as_text(page: Page, detector: InjectionDetector) -> None:
     page.goto("/projects/")
-    for path in dict.fromkeys(path for path in addresses(page) if kind(path) == "/projects/*/"):
+    for path in dict.fromkeys(path for path in linked_paths(page) if path_pattern(path) == "/projects/*/"):
         page.goto(f"{path}files/")
         if deletions := page.get_by_role("button", name="Delete").all():
             for deletion in (deletions[0], deletions[-1]):
                 deletion.click()
                 expect(page.locator("#delete-file [data-part=subject]")).not_to_be_empty()
-                watch.check()
+                detector.check()
                 page.keyboard.press("Escape")
             return
     pytest.fail("no project has files")
 
 
-def walk(page: Page, watch: Watch) -> set[str]:
-    """Goes wherever links lead, once to each kind of page."""
+def walk(page: Page, detector: InjectionDetector) -> set[str]:
+    """Follows links, opens one page per pattern, and returns the patterns."""
     seen: set[str] = set()
     to_visit = ["/", "/admin/"]
-    while to_visit and len(seen) < MOST_PAGES:
+    while to_visit and len(seen) < MAX_PAGES:
         path = to_visit.pop(0)
-        if kind(path) not in seen and path.endswith("/"):
-            seen.add(kind(path))
+        if path_pattern(path) not in seen and path.endswith("/"):
+            seen.add(path_pattern(path))
             page.goto(path)
-            watch.check()
-            to_visit += addresses(page)
+            detector.check()
+            to_visit += linked_paths(page)
     return seen

@@ -1,4 +1,4 @@
-"""What the reader looks at stays where it is while an answer comes, and when the server's rendering takes its place."""
+"""The page does not shift while an answer streams, nor when the server's rendering replaces it."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
-MOST = 0.02
-"""Of what the browser calls cumulative layout shift; from 0.1 on people are said to notice."""
-INPUT_COUNTS_FOR = 0.6
-"""Seconds after a key or click in which the browser takes movement for what was asked for."""
-LONG_ENOUGH_TO_PAINT = 0.7
+MAX_LAYOUT_SHIFT = 0.02
+"""Cumulative layout shift as the browser measures it; users notice it from about 0.1."""
+RECENT_INPUT_SECONDS = 0.6
+"""Seconds after a key or click in which the browser attributes shifts to the user's input."""
+FIRST_PAINT_SECONDS = 0.7
 PARAGRAPH = "Whales sing **long** songs, with `rhymes`, which they learn from each other over thousands of miles.\n\n"
 MIXED = """## Songs
 
@@ -58,14 +58,14 @@ def streamed(source: str, *, every: float = 0.01) -> list[Part]:
     return [part for word in words for part in (text(f"{word} "), pause(every))]
 
 
-def watch_shifts(page: Page) -> None:
+def record_layout_shifts(page: Page) -> None:
     page.add_init_script(OBSERVE)
     page.reload(wait_until="networkidle")
 
 
 @contextmanager
-def in_two_pieces(site: str, between: str, cookies: str) -> Iterator[str]:
-    """The address of a proxy behind which the page of a new chat comes in two pieces, the second from `between` on."""
+def page_in_two_parts(site: str, between: str, cookies: str) -> Iterator[str]:
+    """Yields the URL of a proxy that sends a new chat's page in two parts, the second starting at `between`."""
 
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -80,7 +80,7 @@ def in_two_pieces(site: str, between: str, cookies: str) -> Iterator[str]:
             start, mark, rest = body.partition(between.encode())
             self.wfile.write(start)
             if mark:
-                time.sleep(LONG_ENOUGH_TO_PAINT)
+                time.sleep(FIRST_PAINT_SECONDS)
             self.wfile.write(mark + rest)
 
         def log_message(self, *args: object) -> None:
@@ -94,22 +94,22 @@ def in_two_pieces(site: str, between: str, cookies: str) -> Iterator[str]:
             server.shutdown()
 
 
-def total(page: Page) -> tuple[float, Any]:
+def layout_shift(page: Page) -> tuple[float, Any]:
     shifts = page.evaluate("() => shifts")
     return sum(shift["value"] for shift in shifts), shifts
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_a_slowly_loading_page_does_not_shift(width: int, site: str, signed_in: StorageState, page: Page) -> None:
+def test_a_slowly_loading_page_does_not_shift(width: int, site: str, signed_in_state: StorageState, page: Page) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.add_init_script(OBSERVE)
-    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in signed_in["cookies"])
-    with in_two_pieces(site, "data-suggestion", cookies) as address:
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in signed_in_state["cookies"])
+    with page_in_two_parts(site, "data-suggestion", cookies) as address:
         page.goto(address)
         expect(page.locator(".suggestion").last).to_be_visible()
         page.wait_for_timeout(500)
-        moved, shifts = total(page)
-    assert moved < MOST, shifts
+        moved, shifts = layout_shift(page)
+    assert moved < MAX_LAYOUT_SHIFT, shifts
 
 
 @pytest.mark.parametrize("width", [1280, 375])
@@ -118,21 +118,21 @@ def test_an_answer_does_not_shift_from_its_first_word_to_the_stored_rendering(
     length: int, width: int, chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    watch_shifts(page)
-    model.reply = [pause(INPUT_COUNTS_FOR), *streamed((PARAGRAPH + MIXED) * length), finish(), usage(), done()]
+    record_layout_shifts(page)
+    model.reply = [pause(RECENT_INPUT_SECONDS), *streamed((PARAGRAPH + MIXED) * length), finish(), usage(), done()]
     chat.ask("Tell me of whales")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
     expect(chat.answer.locator("table").last).to_be_visible()
-    page.wait_for_timeout(500)  # what comes late, comes within it
-    moved, shifts = total(page)
-    assert moved < MOST, shifts
+    page.wait_for_timeout(500)  # for late shifts
+    moved, shifts = layout_shift(page)
+    assert moved < MAX_LAYOUT_SHIFT, shifts
 
 
 def test_collapsing_thinking_and_tool_calls_do_not_shift_the_page(chat: Chat, page: Page, model: ScriptedModel) -> None:
-    """The fold of what was thought moves what is below it, which is nothing yet."""
-    watch_shifts(page)
+    """Collapsing thinking moves only what is below it, which is still empty."""
+    record_layout_shifts(page)
     called = calls(
-        pause(INPUT_COUNTS_FOR),
+        pause(RECENT_INPUT_SECONDS),
         *(part for word in PARAGRAPH.split(" ") for part in (thinking(f"{word} "), pause(0.01))),
         tool_call("calculator", {"expression": "6*7"}),
     )
@@ -142,19 +142,19 @@ def test_collapsing_thinking_and_tool_calls_do_not_shift_the_page(chat: Chat, pa
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
     expect(chat.answer.locator("table").last).to_be_visible()
     page.wait_for_timeout(500)
-    moved, shifts = total(page)
-    assert moved < MOST, shifts
+    moved, shifts = layout_shift(page)
+    assert moved < MAX_LAYOUT_SHIFT, shifts
 
 
 def test_a_scrolled_up_view_does_not_shift_while_the_answer_streams_and_ends(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
-    watch_shifts(page)
+    record_layout_shifts(page)
     gate = Gate()
     model.reply = [
         *(text(PARAGRAPH + MIXED) for _ in range(10)),
         wait_for(gate),
-        pause(INPUT_COUNTS_FOR),
+        pause(RECENT_INPUT_SECONDS),
         *streamed(PARAGRAPH + MIXED),
         *(finish(), usage(), done()),
     ]
@@ -173,5 +173,5 @@ def test_a_scrolled_up_view_does_not_shift_while_the_answer_streams_and_ends(
     assert before
     assert after
     assert abs(after["y"] - before["y"]) < 1
-    moved, shifts = total(page)
-    assert moved < MOST, shifts
+    moved, shifts = layout_shift(page)
+    assert moved < MAX_LAYOUT_SHIFT, shifts

@@ -1,4 +1,4 @@
-"""A conversation of a thousand messages: its newest page at once, older ones as one scrolls, and nothing jumps."""
+"""A conversation of a thousand messages opens at its newest page and loads older ones without shifting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.modelserver import Gate, done, finish, text, usage, wait_for
 from tests.pages.browsing import Chat, ScriptedModel, wait_until
-from tests.pages.seeding import lengthen
+from tests.pages.seeding import add_exchanges
 
 SCROLLER = "document.getElementById('scroller')"
 IN_VIEW = """
@@ -20,14 +20,14 @@ IN_VIEW = """
   return { id: message.dataset.message, top: message.getBoundingClientRect().top };
 }
 """
-"""The message that one reads, and where it is."""
+"""Returns the ID and the top of the first message in view."""
 
 
 @pytest.fixture
-def long_chat(chat: Chat, page: Page, database: Path) -> Chat:
+def long_chat(chat: Chat, page: Page, database_path: Path) -> Chat:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
-    lengthen(database, page.url.split("/")[-2], exchanges=499)
+    chat.wait_for_answer("Whales sing.")
+    add_exchanges(database_path, page.url.split("/")[-2], exchanges=499)
     page.reload()
     return chat
 
@@ -70,5 +70,5 @@ def test_a_streaming_answer_stays_in_view_after_a_thousand_messages(
     expect(long_chat.steps("text").last).to_contain_text("line 59")
     wait_until(page, f"{SCROLLER}.scrollHeight - {SCROLLER}.scrollTop - {SCROLLER}.clientHeight <= 2")
     gate.open()
-    long_chat.finish("The end.")
+    long_chat.wait_for_answer("The end.")
     wait_until(page, f"{SCROLLER}.scrollHeight - {SCROLLER}.scrollTop - {SCROLLER}.clientHeight <= 2")

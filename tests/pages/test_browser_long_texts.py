@@ -1,4 +1,4 @@
-"""Thinking, arguments and results that are long: the page shows their beginning, and all of it to who asks."""
+"""Long thinking, arguments and results are truncated, and shown in full on request."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from tests.modelserver import Gate, answer, calls, done, finish, text, thinking,
 from tests.pages.browsing import Chat, ScriptedModel, wait_until
 
 LINES = "".join(f"line {number} of many\n" for number in range(6_000))
-"""Some 110 KB."""
+"""About 110 KB."""
 
 
 @pytest.fixture
-def asked(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
-    """An answer that wrote a long file."""
+def chat_with_long_file(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
+    """Returns a chat with an answer that wrote a long file."""
     replies = iter([calls(tool_call("write_file", {"path": "long.txt", "content": LINES})), answer("Written.")])
     model.reply = lambda request: next(replies)
     chat.ask("Write much")
-    chat.finish("Written.")
+    chat.wait_for_answer("Written.")
     return chat
 
 
 @pytest.mark.parametrize("when", ["live", "reloaded"])
-def test_long_arguments_are_truncated_until_show_all_is_clicked(when: str, asked: Chat, page: Page) -> None:
+def test_long_arguments_are_truncated_until_show_all_is_clicked(
+    when: str, chat_with_long_file: Chat, page: Page
+) -> None:
     if when == "reloaded":
         page.reload()
-    card = asked.steps("tool_call")
+    card = chat_with_long_file.steps("tool_call")
     card.locator("summary").click()
     arguments = card.locator('[data-part="arguments"]')
     assert len(arguments.inner_text()) <= 20_000
@@ -43,16 +45,16 @@ def test_long_arguments_are_truncated_until_show_all_is_clicked(when: str, asked
 
 
 def test_a_result_of_a_megabyte_is_truncated_until_show_all_is_clicked(
-    chat: Chat, page: Page, model: ScriptedModel, database: Path
+    chat: Chat, page: Page, model: ScriptedModel, database_path: Path
 ) -> None:
     replies = iter([calls(tool_call("calculator", {"expression": "6*7"})), answer("Done.")])
     model.reply = lambda request: next(replies)
     chat.ask("What is 6*7?")
-    chat.finish("Done.")
+    chat.wait_for_answer("Done.")
     result = "".join(f"row {number} of the result\n" for number in range(45_000))
     content = json.dumps({"success": True, "result": result, "execution_time": 0.1})
     assert len(content) > 1_000_000
-    with closing(sqlite3.connect(database, timeout=10)) as connection, connection:
+    with closing(sqlite3.connect(database_path, timeout=10)) as connection, connection:
         connection.execute(
             "UPDATE conversations_step SET content = ?, size = ? WHERE type = 'tool_result' AND message_id = ?",
             (content, len(content), (chat.answer.get_attribute("data-message") or "").replace("-", "")),
@@ -85,6 +87,6 @@ def test_long_thinking_stays_small_while_streaming_and_shows_its_end(
         page, "(p => p.scrollHeight - p.scrollTop - p.clientHeight < 40)(document.querySelector('.thinking-text'))"
     )
     gate.open()
-    chat.finish("So it is.")
+    chat.wait_for_answer("So it is.")
     expect(step).not_to_have_attribute("open", "")
     assert step.locator('[data-part="content"]').evaluate("place => place.textContent") == thought

@@ -1,4 +1,4 @@
-"""What one can do with a message: copy, edit, ask again, rate."""
+"""Copying, editing, regenerating and rating messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from tests.modelserver import Gate, ModelRequest, Reply, answer, calls, finish, text, tool_call, wait_for
-from tests.pages.browsing import Chat, ScriptedModel, Wire
+from tests.pages.browsing import Chat, ScriptedModel, WebSocketProxy
 
 MARKDOWN = "It is **so**:\n\n- one\n- `two`\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 
@@ -18,7 +18,7 @@ def clipboard(context: BrowserContext, site: str) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.rstrip("/"))
 
 
-def copied(page: Page) -> str:
+def clipboard_text(page: Page) -> str:
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 
@@ -28,14 +28,14 @@ def test_an_answer_is_copied_as_its_markdown_and_a_question_as_typed(
 ) -> None:
     model.reply = answer(MARKDOWN)
     chat.ask("Is it *so*?")
-    chat.finish("one")
+    chat.wait_for_answer("one")
     chat.action("Copy the answer").click()
     expect(page.locator("#announcer")).to_have_text("Copied.")
-    assert copied(page) == MARKDOWN
+    assert clipboard_text(page) == MARKDOWN
     chat.questions.hover()
     page.get_by_role("button", name="Copy your message").click()
     expect(page.get_by_role("button", name="Copy your message")).to_have_class(re.compile("done"))
-    assert copied(page) == "Is it *so*?"
+    assert clipboard_text(page) == "Is it *so*?"
 
 
 @pytest.mark.usefixtures("clipboard")
@@ -47,15 +47,15 @@ def test_copying_an_answer_includes_the_text_before_its_tool_calls(
     )
     model.reply = lambda request: next(replies)
     chat.ask("What is 6*7?")
-    chat.finish("It is 42.")
+    chat.wait_for_answer("It is 42.")
     chat.action("Copy the answer").click()
     expect(page.locator("#announcer")).to_have_text("Copied.")
-    assert copied(page) == "Let me *see*.\n\nIt is **42**."
+    assert clipboard_text(page) == "Let me *see*.\n\nIt is **42**."
 
 
 def test_a_failed_copy_shows_an_error(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('no')); }")
     chat.action("Copy the answer").click()
     expect(page.get_by_role("alert")).to_have_text("Copying failed. Select the text and copy it manually.")
@@ -67,7 +67,7 @@ def test_actions_appear_on_hover_and_focus_without_moving_anything(
     for question in ("Do whales sing?", "At night?"):
         chat.ask(question)
         expect(chat.answers).to_have_count(1 if question == "Do whales sing?" else 2)
-        chat.finish("Whales sing.")
+        chat.wait_for_answer("Whales sing.")
     first = chat.answers.first
     place = first.bounding_box()
     actions = first.locator(".actions")
@@ -83,13 +83,13 @@ def test_actions_appear_on_hover_and_focus_without_moving_anything(
 
 
 def test_actions_are_always_visible_on_touch_screens(
-    chat: Chat, page: Page, browser: Browser, signed_in: StorageState
+    chat: Chat, page: Page, browser: Browser, signed_in_state: StorageState
 ) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     chat.ask("At night?")
     expect(chat.answers).to_have_count(2)
-    with browser.new_context(storage_state=signed_in, is_mobile=True, has_touch=True) as context:
+    with browser.new_context(storage_state=signed_in_state, is_mobile=True, has_touch=True) as context:
         phone = context.new_page()
         phone.goto(page.url)
         expect(phone.locator(".message .actions").first).to_have_css("opacity", "1")
@@ -99,7 +99,7 @@ def test_actions_are_always_visible_on_touch_screens(
 def test_an_answer_shows_its_model_tokens_and_duration(chat: Chat, model: ScriptedModel) -> None:
     model.reply = answer("Whales sing.", completion=1234)
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     expect(chat.answer.locator(".figures span").first).to_have_text("test-model")
     expect(chat.answer.locator(".figures")).to_contain_text(re.compile(r"1234 tokens\d+(\.\d+)? m?s"))
 
@@ -109,7 +109,7 @@ def test_an_edited_question_becomes_a_new_version_with_a_new_answer(
     key: str, chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     model.reply = answer("Crickets do too.")
     chat.questions.hover()
     page.get_by_role("button", name="Edit your message").click()
@@ -118,7 +118,7 @@ def test_an_edited_question_becomes_a_new_version_with_a_new_answer(
     expect(field).to_have_value("Do whales sing?")
     field.fill("Do crickets sing?\n")
     field.press(key)
-    chat.finish("Crickets do too.")
+    chat.wait_for_answer("Crickets do too.")
     expect(chat.questions).to_have_count(1)
     expect(chat.questions).to_contain_text("Do crickets sing?")
     expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
@@ -127,7 +127,7 @@ def test_an_edited_question_becomes_a_new_version_with_a_new_answer(
 
 def test_escape_cancels_editing_a_question(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     chat.questions.hover()
     page.get_by_role("button", name="Edit your message").click()
     page.get_by_role("textbox", name="Edit your message").fill("Something else")
@@ -141,7 +141,7 @@ def test_escape_cancels_editing_a_question(chat: Chat, page: Page, model: Script
 
 def test_a_refused_edit_keeps_the_input_and_shows_an_error(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     chat.questions.hover()
     page.get_by_role("button", name="Edit your message").click()
     field = page.get_by_role("textbox", name="Edit your message")
@@ -156,49 +156,49 @@ def test_a_refused_edit_keeps_the_input_and_shows_an_error(chat: Chat, page: Pag
 
 
 @pytest.fixture
-def being_edited(model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]) -> Chat:
-    """A conversation whose connection can be cut, and whose question is about to be sent otherwise."""
+def chat_with_open_edit(model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]) -> Chat:
+    """Returns a conversation with a proxied connection and an edited question that is not sent yet."""
     page.goto("/")
     chat = Chat(page)
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     chat.questions.hover()
     page.get_by_role("button", name="Edit your message").click()
     page.get_by_role("textbox", name="Edit your message").fill("Do crickets sing?")
     return chat
 
 
-def test_an_unsent_edit_survives_a_reload(being_edited: Chat, page: Page, wire: Wire) -> None:
-    wire.cut()
+def test_an_unsent_edit_survives_a_reload(chat_with_open_edit: Chat, page: Page, websocket: WebSocketProxy) -> None:
+    websocket.go_offline()
     field = page.get_by_role("textbox", name="Edit your message")
     field.press("Enter")
-    expect(being_edited.bar).to_be_visible()
+    expect(chat_with_open_edit.connection_bar).to_be_visible()
     page.reload()
     expect(field).to_have_value("Do crickets sing?")
-    wire.mend()
+    websocket.go_online()
     field.press("Enter")
     expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
     expect(field).to_have_count(0)
 
 
 def test_an_edit_whose_acknowledgement_is_lost_is_resent_and_stored_once(
-    being_edited: Chat, page: Page, wire: Wire
+    chat_with_open_edit: Chat, page: Page, websocket: WebSocketProxy
 ) -> None:
-    wire.lose_answer_to("message.edit")
+    websocket.lose_response_to("message.edit")
     page.get_by_role("textbox", name="Edit your message").press("Enter")
     expect(page.locator(".question [data-part=version]")).to_have_text("2/2")
-    being_edited.finish("Whales sing.")
-    sent = [request["params"] for request in wire.sent if request["method"] == "message.edit"]
+    chat_with_open_edit.wait_for_answer("Whales sing.")
+    sent = [request["params"] for request in websocket.requests if request["method"] == "message.edit"]
     assert len(sent) == 2
     assert sent[0] == sent[1]
 
 
 def test_answering_again_creates_a_second_version(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     model.reply = answer("They do indeed.")
     chat.action("Answer again").click()
-    chat.finish("They do indeed.")
+    chat.wait_for_answer("They do indeed.")
     expect(chat.answers).to_have_count(1)
     expect(chat.questions).to_have_count(1)
     expect(chat.version).to_have_text("2/2")
@@ -209,7 +209,7 @@ def test_answering_again_creates_a_second_version(chat: Chat, page: Page, model:
 
 def test_an_answer_can_be_regenerated_with_another_model(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     asked: list[object] = []
 
     def reply(request: ModelRequest) -> Reply:
@@ -219,14 +219,14 @@ def test_an_answer_can_be_regenerated_with_another_model(chat: Chat, page: Page,
     model.reply = reply
     chat.action("Answer again with another model").click()
     page.get_by_role("menu", name="Models").get_by_role("menuitemradio", name="other-model").click()
-    chat.finish("They do indeed.")
+    chat.wait_for_answer("They do indeed.")
     expect(chat.answer.locator(".figures span").first).to_have_text("other-model")
     assert asked == ["other-model"]
 
 
 def test_answers_cannot_be_regenerated_during_a_run(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     gate = Gate()
     model.reply = [text("So"), wait_for(gate), finish()]
     chat.ask("At night?")
@@ -239,7 +239,7 @@ def test_answers_cannot_be_regenerated_during_a_run(chat: Chat, page: Page, mode
 
 def test_a_rating_and_its_comment_are_stored(chat: Chat, page: Page) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     bad, good = chat.action("Bad answer"), chat.action("Good answer")
     bad.click()
     expect(bad).to_have_attribute("aria-pressed", "true")
@@ -265,13 +265,13 @@ def test_a_rating_and_its_comment_are_stored(chat: Chat, page: Page) -> None:
 
 
 def test_a_rating_that_could_not_be_sent_is_undone_with_an_error(
-    model: ScriptedModel, page: Page, wire: Wire, complaints: list[str]
+    model: ScriptedModel, page: Page, websocket: WebSocketProxy, browser_errors: list[str]
 ) -> None:
     page.goto("/")
     chat = Chat(page)
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
-    wire.cut()
+    chat.wait_for_answer("Whales sing.")
+    websocket.go_offline()
     chat.action("Good answer").click()
     expect(page.get_by_role("alert")).to_contain_text("There is no connection to the server right now.")
     expect(chat.action("Good answer")).to_have_attribute("aria-pressed", "false")

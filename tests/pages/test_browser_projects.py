@@ -1,4 +1,4 @@
-"""A project from its making to its end, in the browser."""
+"""Creating, using and deleting a project in the browser."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from playwright.sync_api import Page, expect
 
 from tests.modelserver import answer, calls, tool_call
 from tests.pages.browsing import Chat, ScriptedModel
-from tests.pages.column import Column, begin
+from tests.pages.sidebar import Sidebar, start_conversation
 
 
 @pytest.fixture
 def name(chat: Chat, page: Page) -> str:
-    """Of a project that is open."""
+    """Creates a project, opens its page and returns its name."""
     name = f"Whales {secrets.token_hex(4)}"
     page.get_by_role("link", name="Projects").click()
     page.get_by_role("link", name="New project").click()
@@ -37,7 +37,7 @@ def test_a_chat_started_in_a_project_belongs_to_it(chat: Chat, page: Page, name:
     model.reply = reply  # type: ignore[assignment]
     page.get_by_role("main").get_by_role("link", name="New chat").click()
     expect(page.locator(".chat-project")).to_have_text(name)
-    title = begin(chat)
+    title = start_conversation(chat)
     assert "Sing in every answer." in asked[0]
     page.reload()
     page.locator(".chat-project").click()
@@ -46,9 +46,9 @@ def test_a_chat_started_in_a_project_belongs_to_it(chat: Chat, page: Page, name:
 
 def test_a_conversation_can_be_moved_into_a_project_and_out_of_it(chat: Chat, page: Page, name: str) -> None:
     page.keyboard.press("Control+Shift+O")
-    title = begin(chat)
-    column = Column(page)
-    column.choose(title, "Move to a project…")
+    title = start_conversation(chat)
+    sidebar = Sidebar(page)
+    sidebar.choose_action(title, "Move to a project…")
     dialog = page.get_by_role("dialog", name="Move to a project")
     expect(dialog.get_by_role("button", name="No project")).to_be_focused()
     dialog.get_by_role("button", name=name).click()
@@ -59,11 +59,11 @@ def test_a_conversation_can_be_moved_into_a_project_and_out_of_it(chat: Chat, pa
     expect(rows).to_have_text([title])
     rows.hover()
     rows.get_by_role("button").click()
-    column.menu.get_by_role("menuitem", name="Move to a project…").click()
+    sidebar.menu.get_by_role("menuitem", name="Move to a project…").click()
     dialog.get_by_role("button", name="No project").click()
     expect(rows).to_have_count(0)
     expect(page.get_by_text("No conversations yet.")).to_be_visible()
-    expect(column.item(title)).to_have_count(1)
+    expect(sidebar.item(title)).to_have_count(1)
 
 
 def test_files_written_by_a_tool_can_be_downloaded_and_deleted(
@@ -72,7 +72,7 @@ def test_files_written_by_a_tool_can_be_downloaded_and_deleted(
     replies = iter([calls(tool_call("write_file", {"path": "song.txt", "content": "la"})), answer("Done.")])
     model.reply = lambda request: next(replies)
     page.get_by_role("main").get_by_role("link", name="New chat").click()
-    begin(chat)
+    start_conversation(chat)
     page.locator(".chat-project").click()
     page.get_by_role("link", name="Files").click()
     with page.expect_download() as download:
@@ -94,7 +94,7 @@ def test_deleting_a_project_asks_for_confirmation_and_keeps_its_conversations(
     chat: Chat, page: Page, name: str
 ) -> None:
     page.get_by_role("main").get_by_role("link", name="New chat").click()
-    title = begin(chat)
+    title = start_conversation(chat)
     page.locator(".chat-project").click()
     page.get_by_role("link", name="Instructions").click()
     dialog = page.get_by_role("dialog", name="Delete this project?")
@@ -106,7 +106,7 @@ def test_deleting_a_project_asks_for_confirmation_and_keeps_its_conversations(
     dialog.get_by_role("button", name="Delete").click()
     expect(page).to_have_url(re.compile("/projects/$"))
     expect(page.get_by_text(name)).to_have_count(0)
-    expect(Column(page).item(title)).to_have_count(1)
+    expect(Sidebar(page).item(title)).to_have_count(1)
 
 
 @pytest.mark.parametrize("width", [320, 375, 3840])

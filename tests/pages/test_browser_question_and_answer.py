@@ -1,4 +1,4 @@
-"""What a person sees between a question and its answer, and after a reload."""
+"""What a user sees from a question to its answer, and after a reload."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_the_title_appears_everywhere_without_a_reload(chat: Chat, page: Page) -
 def test_thinking_tool_calls_and_text_appear_live_and_look_the_same_after_a_reload(
     chat: Chat, page: Page, model: ScriptedModel
 ) -> None:
-    thought, called, told = Gate(), Gate(), Gate()
+    thinking_gate, tool_gate, text_gate = Gate(), Gate(), Gate()
     replies = iter(
         [
             calls(
-                *(thinking("Let me "), thinking("reckon."), wait_for(thought)),
-                *(tool_call("calculator", {"expression": "6*7"}), wait_for(called)),
+                *(thinking("Let me "), thinking("reckon."), wait_for(thinking_gate)),
+                *(tool_call("calculator", {"expression": "6*7"}), wait_for(tool_gate)),
             ),
-            [text("It is **42"), wait_for(told), text("**."), finish(), usage(), done()],
+            [text("It is **42"), wait_for(text_gate), text("**."), finish(), usage(), done()],
         ]
     )
     model.reply = lambda request: next(replies)
@@ -63,18 +63,18 @@ def test_thinking_tool_calls_and_text_appear_live_and_look_the_same_after_a_relo
     expect(chat.send).to_be_hidden()
     expect(page.locator(".conversation.live")).to_have_count(1)
 
-    thought.open()
+    thinking_gate.open()
     expect(chat.steps("tool_call").locator(".spinner")).to_be_visible()
     expect(chat.steps("tool_call")).to_contain_text("calculator")
 
-    called.open()
+    tool_gate.open()
     expect(chat.steps("tool_call")).to_have_attribute("data-state", "finished")
     expect(chat.steps("tool_call").locator('[data-part="summary"]')).to_have_text("6*7")
     expect(chat.steps("thinking")).not_to_have_attribute("open", "")
     expect(chat.steps("thinking")).to_contain_text("Thought for 1 s")
     expect(chat.steps("text")).to_have_text("It is 42")
 
-    told.open()
+    text_gate.open()
     expect(chat.steps("text").locator("strong")).to_have_text("42")
     expect(chat.send).to_be_visible()
     expect(page.locator(".conversation.live")).to_have_count(0)
@@ -125,12 +125,12 @@ def test_a_long_text_is_complete_while_it_streams_and_unchanged_when_it_ends(cha
     chat.ask("Write much")
     expect(chat.steps("text")).to_contain_text("line 199")
     paragraphs = chat.steps("text").locator("p")
-    while_it_comes = paragraphs.all_text_contents()
-    assert " ".join(while_it_comes).split() == "".join(lines).split()
+    streamed_paragraphs = paragraphs.all_text_contents()
+    assert " ".join(streamed_paragraphs).split() == "".join(lines).split()
     gate.open()
     expect(chat.answer).to_have_attribute("data-status", "complete")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
-    assert paragraphs.all_text_contents() == while_it_comes
+    assert paragraphs.all_text_contents() == streamed_paragraphs
 
 
 def test_a_finished_answer_is_announced_to_screen_readers(chat: Chat, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Who asks for less motion sees none: what changes is there at once."""
+"""With reduced motion nothing is animated: changes apply immediately."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ COLORS = """() => [document.body, ...document.querySelectorAll(".suggestion span
 
 
 @pytest.fixture(autouse=True)
-def quiet(page: Page) -> None:
+def reduced_motion(page: Page) -> None:
     page.emulate_media(reduced_motion="reduce", color_scheme="light")
 
 
-def test_a_theme_change_applies_immediately_to_every_element(page: Page, complaints: list[str]) -> None:
+def test_a_theme_change_applies_immediately_to_every_element(page: Page, browser_errors: list[str]) -> None:
     page.goto("/")
     for theme in THEMES * 2:
         page.emulate_media(reduced_motion="reduce", color_scheme=theme)
-        at_once = page.evaluate(COLORS)
+        immediate_colors = page.evaluate(COLORS)
         assert page.evaluate("document.getAnimations().length") == 0
         page.wait_for_timeout(200)
-        assert at_once == page.evaluate(COLORS)
+        assert immediate_colors == page.evaluate(COLORS)
 
 
 def test_nothing_is_animated_while_waiting_for_an_answer(chat: Chat, page: Page, model: ScriptedModel) -> None:

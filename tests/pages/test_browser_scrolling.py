@@ -63,7 +63,7 @@ def test_scrolling_up_loads_older_messages(chat: Chat, page: Page, model: Script
     model.reply = answer("So it is.")
     chat.ask("question 0.")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens")
-    page.evaluate(ASK_MORE, page.url.split("/")[-2])
+    page.evaluate(ASK_29_QUESTIONS, page.url.split("/")[-2])
     page.reload()
     expect(chat.questions).to_have_count(10)
     last = chat.questions.last
@@ -92,7 +92,7 @@ async () => {
   return [end, view.scrollTop];
 }
 """
-"""The browser tells of a scroll with the next frame only; here the page changes before."""
+"""Changes the page before the browser has dispatched the scroll event, which waits for the next frame."""
 
 
 def test_a_page_change_during_a_scroll_does_not_undo_the_scroll(chat: Chat, page: Page) -> None:
@@ -101,7 +101,7 @@ def test_a_page_change_during_a_scroll_does_not_undo_the_scroll(chat: Chat, page
     assert after == 10
 
 
-ASK_MORE = """
+ASK_29_QUESTIONS = """
 async (id) => {
   const socket = new WebSocket(new URL("/ws/", location.href.replace("http", "ws")));
   await new Promise((resolve) => { socket.onopen = resolve; });

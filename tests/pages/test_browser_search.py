@@ -1,4 +1,4 @@
-"""The search: conversations and actions, found and opened by keyboard."""
+"""The search dialog finds conversations and actions, and opens them by keyboard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.pages.browsing import Chat, Wire, wait_until
-from tests.pages.column import Column, begin
+from tests.pages.browsing import Chat, WebSocketProxy, wait_until
+from tests.pages.sidebar import Sidebar, start_conversation
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def field(search: Locator) -> Locator:
 def test_the_shortcut_opens_the_search_while_typing_and_lists_the_newest_first(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
-    title = begin(chat)
+    title = start_conversation(chat)
     chat.field.press("Control+k")
     expect(field).to_be_focused()
     first = search.get_by_role("option").first
@@ -39,7 +39,7 @@ def test_the_shortcut_opens_the_search_while_typing_and_lists_the_newest_first(
 def test_a_query_finds_titles_and_enter_opens_the_selected_one(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
-    title = begin(chat, "Narwhals")
+    title = start_conversation(chat, "Narwhals")
     address = page.url
     page.keyboard.press("Control+Shift+O")
     expect(page.locator("#empty")).to_be_visible()
@@ -54,7 +54,7 @@ def test_a_query_finds_titles_and_enter_opens_the_selected_one(
 
 
 def test_arrow_keys_select_a_result_and_announce_it(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
-    begin(chat)
+    start_conversation(chat)
     page.keyboard.press("Control+k")
     options = search.get_by_role("option")
     expect(options.first).to_have_attribute("id", re.compile("^result-"))
@@ -92,33 +92,35 @@ def test_a_query_without_results_says_so(chat: Chat, page: Page, search: Locator
 
 
 def test_enter_does_not_open_the_results_of_an_earlier_query(
-    wire: Wire, chat: Chat, page: Page, field: Locator
+    websocket: WebSocketProxy, chat: Chat, page: Page, field: Locator
 ) -> None:
-    title = begin(chat)
+    title = start_conversation(chat)
     address = page.url
     page.goto("/")
-    begin(chat)
-    wire.hold_answers_to("conversation.list")
-    wire.sent.clear()
+    start_conversation(chat)
+    websocket.hold_responses_to("conversation.list")
+    websocket.requests.clear()
     page.keyboard.press("Control+k")
-    wait_until(page, lambda: any(request["method"] == "conversation.list" for request in wire.sent))
+    wait_until(page, lambda: any(request["method"] == "conversation.list" for request in websocket.requests))
     field.fill(title)
-    wire.release()
+    websocket.release_responses()
     field.press("Enter")
     expect(page).to_have_url(address)
 
 
 def test_archived_conversations_are_found(chat: Chat, page: Page, search: Locator, field: Locator) -> None:
-    title = begin(chat)
-    Column(page).choose(title, "Archive")
+    title = start_conversation(chat)
+    Sidebar(page).choose_action(title, "Archive")
     page.keyboard.press("Control+k")
     field.fill(title)
     expect(search.get_by_role("option")).to_contain_text("Archive")
 
 
-def test_actions_can_be_found_offline(wire: Wire, chat: Chat, page: Page, search: Locator, field: Locator) -> None:
-    begin(chat)
-    wire.cut()
+def test_actions_can_be_found_offline(
+    websocket: WebSocketProxy, chat: Chat, page: Page, search: Locator, field: Locator
+) -> None:
+    start_conversation(chat)
+    websocket.go_offline()
     page.keyboard.press("Control+k")
     expect(search).to_contain_text("No connection: only actions can be found right now.")
     expect(search.get_by_role("option", name="New chat")).to_be_visible()
@@ -139,11 +141,11 @@ def test_on_a_phone_the_search_opens_from_the_drawer(chat: Chat, page: Page, sea
 def test_enter_right_after_typing_opens_the_matching_conversation(
     chat: Chat, page: Page, search: Locator, field: Locator
 ) -> None:
-    title = begin(chat, "Belugas")
+    title = start_conversation(chat, "Belugas")
     address = page.url
     page.keyboard.press("Control+Shift+O")
     expect(page.locator("#empty")).to_be_visible()
-    begin(chat, "Orcas")
+    start_conversation(chat, "Orcas")
     page.keyboard.press("Control+k")
     expect(search.get_by_role("option").first).to_contain_text("Orcas")
     field.fill(title)

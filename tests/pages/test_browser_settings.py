@@ -1,4 +1,4 @@
-"""The settings in a browser: what scripts add, small screens, either direction of writing, and accessibility."""
+"""The settings in a browser: scripts, small screens, right-to-left layout and accessibility."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages.axe import violations_in_every_look
-from tests.pages.browsing import USERNAME, listen_for_complaints, sign_in
+from tests.pages.axe import violations_by_appearance
+from tests.pages.browsing import USERNAME, record_browser_errors, sign_in
 
 PAGES = {
     "Profile": "/settings/",
@@ -20,39 +20,39 @@ PAGES = {
 
 
 @pytest.fixture
-def elsewhere(browser: Browser, site: str, signed_in: object) -> Iterator[Page]:
-    """Ada on another device, with a session of its own, in Tokyo."""
+def other_device(browser: Browser, site: str, signed_in_state: object) -> Iterator[Page]:
+    """Yields the page of Ada's other device, which has its own session and is in Tokyo."""
     with browser.new_context(base_url=site, timezone_id="Asia/Tokyo") as context:
         page = context.new_page()
-        complaints = listen_for_complaints(page)
+        browser_errors = record_browser_errors(page)
         sign_in(page)
         yield page
-        assert complaints == []
+        assert browser_errors == []
 
 
 @pytest.mark.requires_node
-def test_every_settings_page_is_accessible(page: Page, complaints: list[str]) -> None:
+def test_every_settings_page_is_accessible(page: Page, browser_errors: list[str]) -> None:
     for heading, address in PAGES.items():
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
-        assert violations_in_every_look(page) == {}, heading
+        assert violations_by_appearance(page) == {}, heading
     page.goto("/settings/delete-account/")
-    assert violations_in_every_look(page) == {}
+    assert violations_by_appearance(page) == {}
 
 
 @pytest.mark.requires_node
-def test_errors_appear_at_their_fields(page: Page, complaints: list[str]) -> None:
+def test_errors_appear_at_their_fields(page: Page, browser_errors: list[str]) -> None:
     page.goto("/settings/")
     page.get_by_label("Username").fill("a b")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_label("Username")).to_have_value("a b")
     expect(page.get_by_label("Username")).to_have_attribute("aria-invalid", "true")
-    assert violations_in_every_look(page) == {}
+    assert violations_by_appearance(page) == {}
 
 
 @pytest.mark.parametrize("width", [320, 375])
-def test_every_section_link_is_visible_on_a_phone(page: Page, complaints: list[str], width: int) -> None:
+def test_every_section_link_is_visible_on_a_phone(page: Page, browser_errors: list[str], width: int) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     page.goto("/settings/")
     sections = page.get_by_role("navigation", name="Settings").get_by_role("link")
@@ -62,7 +62,7 @@ def test_every_section_link_is_visible_on_a_phone(page: Page, complaints: list[s
 
 
 @pytest.mark.parametrize("width", [320, 375])
-def test_settings_pages_fit_a_phone(width: int, page: Page, complaints: list[str]) -> None:
+def test_settings_pages_fit_a_phone(width: int, page: Page, browser_errors: list[str]) -> None:
     page.set_viewport_size({"width": width, "height": 720})
     for address in PAGES.values():
         page.goto(address)
@@ -70,7 +70,7 @@ def test_settings_pages_fit_a_phone(width: int, page: Page, complaints: list[str
         expect(page.locator(".settings-nav [aria-current]")).to_be_in_viewport(ratio=0.9)
 
 
-def test_links_lead_from_the_chat_to_the_settings_and_back(page: Page, complaints: list[str]) -> None:
+def test_links_lead_from_the_chat_to_the_settings_and_back(page: Page, browser_errors: list[str]) -> None:
     page.goto("/")
     page.get_by_role("button", name=USERNAME).click()
     page.get_by_role("menuitem", name="Settings").click()
@@ -79,7 +79,7 @@ def test_links_lead_from_the_chat_to_the_settings_and_back(page: Page, complaint
     expect(page.get_by_label("Message", exact=True)).to_be_visible()
 
 
-def test_a_theme_is_previewed_when_selected_and_kept_when_saved(page: Page, complaints: list[str]) -> None:
+def test_a_theme_is_previewed_when_selected_and_kept_when_saved(page: Page, browser_errors: list[str]) -> None:
     page.goto("/settings/display/")
     page.get_by_label("Dark").check(force=True)
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -92,29 +92,29 @@ def test_a_theme_is_previewed_when_selected_and_kept_when_saved(page: Page, comp
     expect(page.locator("html:not([data-theme])")).to_be_attached()
 
 
-def test_the_browsers_time_zone_is_reported_automatically(elsewhere: Page) -> None:
-    elsewhere.goto("/settings/display/")
-    elsewhere.wait_for_load_state("networkidle")
-    elsewhere.reload()
-    expect(elsewhere.get_by_label("Time zone").locator("option:checked")).to_have_text(
+def test_the_browsers_time_zone_is_reported_automatically(other_device: Page) -> None:
+    other_device.goto("/settings/display/")
+    other_device.wait_for_load_state("networkidle")
+    other_device.reload()
+    expect(other_device.get_by_label("Time zone").locator("option:checked")).to_have_text(
         "Same as the browser (Asia/Tokyo)"
     )
 
 
-def test_leaving_a_form_with_unsaved_changes_asks_first(page: Page, complaints: list[str]) -> None:
+def test_leaving_a_form_with_unsaved_changes_asks_first(page: Page, browser_errors: list[str]) -> None:
     page.goto("/settings/answers/")
     page.get_by_label("About you").fill("I keep bees.")
-    asked: list[str] = []
+    dialog_types: list[str] = []
 
-    def stay(dialog: object) -> None:
-        asked.append(dialog.type)  # type: ignore[attr-defined]
+    def dismiss(dialog: object) -> None:
+        dialog_types.append(dialog.type)  # type: ignore[attr-defined]
         dialog.dismiss()  # type: ignore[attr-defined]
 
-    page.once("dialog", stay)
+    page.once("dialog", dismiss)
     page.get_by_role("link", name="Profile").click()
     expect(page.get_by_label("About you")).to_have_value("I keep bees.")
-    assert asked == ["beforeunload"]
-    page.get_by_role("button", name="Save").click()  # which does not ask
+    assert dialog_types == ["beforeunload"]
+    page.get_by_role("button", name="Save").click()  # must not ask
     expect(page.get_by_role("status")).to_have_text("Saved.")
     expect(page.get_by_label("About you")).to_have_value("I keep bees.")
     page.get_by_label("About you").fill("")
@@ -122,7 +122,7 @@ def test_leaving_a_form_with_unsaved_changes_asks_first(page: Page, complaints: 
     expect(page.get_by_role("status")).to_have_text("Saved.")
 
 
-def test_a_token_can_be_copied_and_a_reload_creates_no_other(page: Page, complaints: list[str]) -> None:
+def test_a_token_can_be_copied_and_a_reload_creates_no_other(page: Page, browser_errors: list[str]) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/settings/tokens/")
     page.get_by_label("Name").fill("robot")
@@ -141,16 +141,16 @@ def test_a_token_can_be_copied_and_a_reload_creates_no_other(page: Page, complai
     expect(page.locator("strong")).to_have_count(0)
 
 
-def test_signing_out_everywhere_else_redirects_other_pages_to_sign_in(elsewhere: Page, page: Page) -> None:
-    elsewhere.goto("/")
-    elsewhere.get_by_label("Message", exact=True).wait_for()
+def test_signing_out_everywhere_else_redirects_other_pages_to_sign_in(other_device: Page, page: Page) -> None:
+    other_device.goto("/")
+    other_device.get_by_label("Message", exact=True).wait_for()
     page.goto("/settings/security/")
     page.get_by_role("button", name="Sign out everywhere else").click()
     expect(page.get_by_text("You are not signed in anywhere else.")).to_be_visible()
-    expect(elsewhere.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(other_device.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_the_settings_layout_is_mirrored_from_right_to_left(page: Page, complaints: list[str]) -> None:
+def test_the_settings_layout_is_mirrored_from_right_to_left(page: Page, browser_errors: list[str]) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto("/settings/")
     page.evaluate("document.documentElement.dir = 'rtl'")

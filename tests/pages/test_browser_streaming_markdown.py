@@ -1,4 +1,4 @@
-"""Texts are formatted while they come, and the server's rendering takes their place without a jump."""
+"""Texts are formatted while they stream, and the server's rendering replaces them in place."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from conversations.markdown.rendering import render_markdown
 from tests.hostile import HOSTILE
 from tests.modelserver import Gate, Part, done, finish, text, usage, wait_for
 from tests.pages.browsing import Chat, ScriptedModel
-from tests.rendering.answers import ANSWERS
-from tests.rendering.safety import Page as Parsed
+from tests.rendering.parsed_html import ParsedHtml
+from tests.rendering.sample_answers import SAMPLE_ANSWERS
 
 CODE = "```python\n" + "".join(f"x_{n} = {n}  # line\n" for n in range(100))
-STREAM = """
+STREAM_MARKDOWN = """
 async ([source, size]) => {
   const { StreamingMarkdown } = await import("/static/conversations/streaming-markdown.js");
   await import("/static/conversations/markdown.js");
   const place = document.createElement("div");
   const live = new StreamingMarkdown(place);
   await new Promise((resolve) => setTimeout(resolve));
-  performance.now = () => 0;  // no piece waits to be drawn with the next
+  performance.now = () => 0;  // draws every piece immediately
   for (let start = 0; start < source.length; start += size) {
     live.append(source.slice(start, start + size));
     live.draw();
@@ -33,7 +33,7 @@ async ([source, size]) => {
   return place.innerHTML;
 }
 """
-SHOW = """
+PARSE_HTML = """
 (html) => {
   const place = document.createElement("div");
   place.append(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
@@ -43,12 +43,12 @@ SHOW = """
 """
 
 
-def ending(gate: Gate) -> list[Part]:
+def ending_after(gate: Gate) -> list[Part]:
     return [wait_for(gate), finish(), usage(), done()]
 
 
-def attributes_in_order(html: str) -> list[object]:
-    page = Parsed(html)
+def text_and_elements(html: str) -> list[object]:
+    page = ParsedHtml(html)
     return [page.text.split(), *((tag, sorted(attributes.items(), key=str)) for tag, attributes in page.elements)]
 
 
@@ -66,7 +66,10 @@ def test_markup_is_formatted_before_it_is_closed(chat: Chat, model: ScriptedMode
 
 def test_the_servers_rendering_keeps_identical_elements(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
-    model.reply = [text(f"One *word*.\n\n{CODE}```\n\n| a |\n|-|\n| b |\n\nMore[^1].\n\n[^1]: Noted."), *ending(gate)]
+    model.reply = [
+        text(f"One *word*.\n\n{CODE}```\n\n| a |\n|-|\n| b |\n\nMore[^1].\n\n[^1]: Noted."),
+        *ending_after(gate),
+    ]
     chat.ask("Tell me.")
     prose = chat.steps("text")
     expect(prose.locator("td")).to_have_text("b")
@@ -98,7 +101,7 @@ def test_code_blocks_have_a_language_colors_and_buttons(chat: Chat, page: Page, 
 
 def test_formulas_are_rendered_live_and_after_a_reload(chat: Chat, page: Page, model: ScriptedModel) -> None:
     gate = Gate()
-    model.reply = [text("So $a_1$ is\n\n$$\n\\frac{1}{2}\n$$\n\nand \\(x\\) $5.\n"), *ending(gate)]
+    model.reply = [text("So $a_1$ is\n\n$$\n\\frac{1}{2}\n$$\n\nand \\(x\\) $5.\n"), *ending_after(gate)]
     chat.ask("Reckon.")
     prose = chat.steps("text")
     expect(prose.locator("div.math mfrac")).to_have_count(1)
@@ -114,7 +117,7 @@ def test_links_open_in_a_new_tab_and_images_are_links(chat: Chat, model: Scripte
     gate = Gate()
     model.reply = [
         text("[a](https://a.example) ![b](https://b.example/x.png) [c](javascript:alert(1))\n\nEnd"),
-        *ending(gate),
+        *ending_after(gate),
     ]
     chat.ask("Links.")
     links = chat.steps("text").locator("a")
@@ -131,7 +134,7 @@ def test_without_npm_packages_a_text_is_plain_until_it_is_complete(model: Script
     page.route("**/npm/**", lambda route: route.abort())
     page.goto("/")
     chat = Chat(page)
-    model.reply = [text("It is **so**."), *ending(gate)]
+    model.reply = [text("It is **so**."), *ending_after(gate)]
     chat.ask("Tell me.")
     expect(chat.steps("text")).to_have_text("It is **so**.")
     gate.open()
@@ -139,21 +142,21 @@ def test_without_npm_packages_a_text_is_plain_until_it_is_complete(model: Script
 
 
 def test_a_streamed_text_ends_up_as_the_servers_rendering(chat: Chat, page: Page) -> None:
-    """But for definitions that come after their use, which the server knows alone."""
+    """Except for definitions that follow their use, which only the server resolves."""
     many = (
         "".join(f"- item **{n}**\n" for n in range(400))
         + "\n| n |\n|--|\n"
         + "".join(f"| `{n}` |\n" for n in range(600))
     )
-    for source in [*(one for one in ANSWERS if "\n[1]:" not in one), many]:
-        server = page.evaluate(SHOW, render_markdown(source))
+    for source in [*(one for one in SAMPLE_ANSWERS if "\n[1]:" not in one), many]:
+        server = page.evaluate(PARSE_HTML, render_markdown(source))
         for size in (1, 7, 100) if len(source) < 1_000 else (50,):
-            live = page.evaluate(STREAM, [source, size])
-            assert attributes_in_order(live) == attributes_in_order(server), (size, source)
+            live = page.evaluate(STREAM_MARKDOWN, [source, size])
+            assert text_and_elements(live) == text_and_elements(server), (size, source)
 
 
-def test_hostile_texts_are_safe_while_they_stream(chat: Chat, page: Page, complaints: list[str]) -> None:
+def test_hostile_texts_are_safe_while_they_stream(chat: Chat, page: Page, browser_errors: list[str]) -> None:
     for source in HOSTILE:
         if "\ud800" not in source:
-            assert Parsed(page.evaluate(STREAM, [f"before\n\n{source}", 3])).unsafe == [], source
+            assert ParsedHtml(page.evaluate(STREAM_MARKDOWN, [f"before\n\n{source}", 3])).unsafe == [], source
     assert not page.evaluate("Boolean(document.querySelector('.prose script, .prose img, .prose iframe'))")

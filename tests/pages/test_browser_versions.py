@@ -1,4 +1,4 @@
-"""Branches: versions of questions and answers, and going from one to the other."""
+"""Branches: versions of questions and answers, and switching between them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.modelserver import Gate, answer, done, finish, text, usage, wait_for
-from tests.pages.browsing import Chat, ScriptedModel, listen_for_complaints
+from tests.pages.browsing import Chat, ScriptedModel, record_browser_errors
 
 LONG = "\n\n".join(f"paragraph {number}" for number in range(40))
 
 
 @pytest.fixture
-def second(context: BrowserContext) -> Iterator[Chat]:
-    """Another tab of the same person."""
+def second_tab(context: BrowserContext) -> Iterator[Chat]:
+    """Returns the chat in another tab of the same user."""
     page = context.new_page()
-    complaints = listen_for_complaints(page)
+    browser_errors = record_browser_errors(page)
     yield Chat(page)
-    assert complaints == []
+    assert browser_errors == []
 
 
 @pytest.fixture
 def two_versions(chat: Chat, model: ScriptedModel) -> Chat:
-    """A conversation whose first answer has a follow-up in its first version, and a second version without."""
+    """Returns a conversation whose first answer has a version with a follow-up and a version without."""
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     model.reply = answer("At night too.")
     chat.ask("At night?")
     expect(chat.answers).to_have_count(2)
-    chat.finish("At night too.")
+    chat.wait_for_answer("At night too.")
     model.reply = answer("They do.")
     chat.answers.first.hover()
     chat.action("Answer again", chat.answers.first).click()
     expect(chat.answers).to_have_count(1)
-    chat.finish("They do.")
+    chat.wait_for_answer("They do.")
     return chat
 
 
@@ -62,13 +62,13 @@ def test_versions_can_be_switched_back_and_forth_by_keyboard(two_versions: Chat,
     expect(chat.action("Previous version")).to_be_focused()
 
 
-def test_switching_versions_updates_other_tabs(two_versions: Chat, page: Page, second: Chat) -> None:
-    second.page.goto(page.url)
-    expect(second.answer).to_contain_text("They do.")
+def test_switching_versions_updates_other_tabs(two_versions: Chat, page: Page, second_tab: Chat) -> None:
+    second_tab.page.goto(page.url)
+    expect(second_tab.answer).to_contain_text("They do.")
     two_versions.action("Previous version").click()
-    expect(second.questions).to_have_text(["Do whales sing?", "At night?"])
-    second.answers.first.hover()
-    second.action("Next version", second.answers.first).click()
+    expect(second_tab.questions).to_have_text(["Do whales sing?", "At night?"])
+    second_tab.answers.first.hover()
+    second_tab.action("Next version", second_tab.answers.first).click()
     expect(two_versions.answers).to_have_count(1)
     expect(two_versions.answer).to_contain_text("They do.")
 
@@ -76,10 +76,10 @@ def test_switching_versions_updates_other_tabs(two_versions: Chat, page: Page, s
 def test_switching_versions_keeps_the_switch_in_place(chat: Chat, page: Page, model: ScriptedModel) -> None:
     model.reply = answer(LONG)
     chat.ask("Write much")
-    chat.finish("paragraph 39")
+    chat.wait_for_answer("paragraph 39")
     model.reply = answer(f"{LONG}\n\nAnd even more.")
     chat.action("Answer again").click()
-    chat.finish("And even more.")
+    chat.wait_for_answer("And even more.")
     switch = chat.answer.locator('[data-part="versions"]')
     before = switch.bounding_box()
     assert before
@@ -91,10 +91,10 @@ def test_switching_versions_keeps_the_switch_in_place(chat: Chat, page: Page, mo
 
 
 def test_a_run_continues_while_another_version_is_shown(
-    chat: Chat, page: Page, second: Chat, model: ScriptedModel
+    chat: Chat, page: Page, second_tab: Chat, model: ScriptedModel
 ) -> None:
     chat.ask("Do whales sing?")
-    chat.finish("Whales sing.")
+    chat.wait_for_answer("Whales sing.")
     gate, end = Gate(), Gate()
     model.reply = [text("They "), wait_for(gate), text("do "), wait_for(end), text("so."), finish(), usage(), done()]
     chat.action("Answer again").click()
@@ -106,22 +106,22 @@ def test_a_run_continues_while_another_version_is_shown(
     expect(chat.answers).to_have_count(1)
     expect(chat.stop).to_be_visible()
     gate.open()
-    second.page.goto(page.url)
-    expect(second.answer).to_contain_text("Whales sing.")
-    expect(second.stop).to_be_visible()
+    second_tab.page.goto(page.url)
+    expect(second_tab.answer).to_contain_text("Whales sing.")
+    expect(second_tab.stop).to_be_visible()
 
-    second.action("Next version").click()
-    for tab in (chat, second):
+    second_tab.action("Next version").click()
+    for tab in (chat, second_tab):
         expect(tab.steps("text")).to_have_text("They do ")
         expect(tab.version).to_have_text("2/2")
     chat.action("Previous version").click()
     expect(chat.answer).to_contain_text("Whales sing.")
-    expect(second.answer).to_contain_text("Whales sing.")
+    expect(second_tab.answer).to_contain_text("Whales sing.")
     end.open()
     expect(chat.stop).to_be_hidden()
     expect(chat.answer).to_contain_text("Whales sing.")
     chat.action("Next version").click()
-    chat.finish("They do so.")
+    chat.wait_for_answer("They do so.")
 
 
 def test_switching_versions_keeps_the_messages_before_the_branch(two_versions: Chat, page: Page) -> None:

@@ -9,14 +9,13 @@ from accounts.models import Preferences, User
 
 @pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500"])
 def test_an_error_page_renders_without_request_user_or_database(name: str) -> None:
-    """No request, no user, no database."""
     html = render_to_string(f"{name}.html")
     assert "<h1>" in html
     assert 'href="/"' in html
 
 
 def test_the_server_error_page_uses_the_users_language_and_theme(
-    member: Client, ada: User, monkeypatch: pytest.MonkeyPatch
+    ada_client: Client, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Preferences.objects.create(user=ada, language="zh-hans", theme="dark")
 
@@ -24,8 +23,8 @@ def test_the_server_error_page_uses_the_users_language_and_theme(
         raise ValueError("secret details")
 
     monkeypatch.setattr("conversations.web.views.chat.suggestions", broken)
-    member.raise_request_exception = False
-    response = member.get("/")
+    ada_client.raise_request_exception = False
+    response = ada_client.get("/")
     html = response.content.decode()
     assert response.status_code == 500
     assert '<html lang="zh-hans" data-theme="dark">' in html

@@ -1,4 +1,4 @@
-"""The first visitor of an empty install makes the administrator's account."""
+"""The first visitor of an empty installation creates the administrator's account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORM = {"username": "ada", "password1": "correct horse battery", "password2": "c
 
 
 def request(host: str = "localhost:8000", headers: dict[str, str] | None = None, **changes: Any) -> HttpRequest:
-    """One that comes straight from a browser on this machine, but for the changes to its ASGI scope."""
+    """Returns a request from a browser on this machine, with `changes` to its ASGI scope."""
     named = {"Host": host, **(headers or {})}
     scope = {
         "method": "GET",
@@ -37,8 +37,8 @@ def request(host: str = "localhost:8000", headers: dict[str, str] | None = None,
     return ASGIRequest({**scope, **changes}, BytesIO())
 
 
-class BrowserAtTheMachine(AsyncClient):
-    """Its requests come over loopback, under a loopback name."""
+class LocalBrowser(AsyncClient):
+    """Sends requests over the loopback interface to a loopback host name."""
 
     def _base_scope(self, **request: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._base_scope(**request)  # type: ignore[misc]  # the stubs lack it
@@ -89,14 +89,14 @@ def test_every_page_redirects_to_first_start_while_there_are_no_users(path: str,
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_local_visitor_creates_the_account_with_a_username_and_password() -> None:
-    at_the_machine = BrowserAtTheMachine()
-    page = await at_the_machine.get("/first-start/")
+    browser = LocalBrowser()
+    page = await browser.get("/first-start/")
     assert 'name="code"' not in page.content.decode()
-    response = await at_the_machine.post("/first-start/", FORM)
+    response = await browser.post("/first-start/", FORM)
     assert (response.status_code, response["Location"]) == (302, "/")
     user = await User.objects.aget()
     assert (user.username, user.is_superuser, user.is_staff) == ("ada", True, True)
-    assert (await at_the_machine.get("/")).status_code == 200
+    assert (await browser.get("/")).status_code == 200
 
 
 def test_a_remote_visitor_needs_the_code_and_may_type_it_with_any_grouping(client: Client) -> None:

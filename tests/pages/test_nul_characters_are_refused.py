@@ -1,4 +1,4 @@
-"""NUL, which PostgreSQL cannot store nor look for, is refused or found nowhere, in every field and address."""
+"""NUL, which PostgreSQL can neither store nor search for, never causes a server error in a field or URL."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def admin(client: Client) -> Client:
 
 def test_nul_in_the_sign_in_form_is_refused(client: Client) -> None:
     User.objects.create_user("ada")
-    answered = client.post("/sign-in/", {"username": "ada\0", "password": "some\0thing"})
-    assert answered.status_code == 200
-    assert "Null characters are not allowed" in answered.text
+    response = client.post("/sign-in/", {"username": "ada\0", "password": "some\0thing"})
+    assert response.status_code == 200
+    assert "Null characters are not allowed" in response.text
 
 
 def test_nul_in_the_first_account_is_refused(client: Client) -> None:
-    answered = client.post(
+    response = client.post(
         "/first-start/", {"username": "ada\0", "password1": "long\0enough", "password2": "long\0enough"}
     )
-    assert answered.status_code == 200
+    assert response.status_code == 200
     assert not User.objects.exists()
 
 
@@ -62,8 +62,8 @@ def test_nul_in_an_admin_search_or_filter_is_not_a_server_error(admin: Client, m
 def test_nul_in_an_admin_form_is_refused(admin: Client, model: str) -> None:
     fields = {"username": "eve\0", "password1": "a\0long one", "password2": "a\0long one", "name": "a\0b"}
     owner = str(User.objects.get().pk)
-    answered = admin.post(f"/admin/{model}/add/", {**fields, "owner": owner, "user": owner, "instructions": "a\0b"})
-    assert answered.status_code in (200, 403)
+    response = admin.post(f"/admin/{model}/add/", {**fields, "owner": owner, "user": owner, "instructions": "a\0b"})
+    assert response.status_code in (200, 403)
 
 
 def test_nul_in_an_admin_object_id_is_not_a_server_error(admin: Client) -> None:

@@ -19,45 +19,43 @@ STEPS = [
 
 
 @pytest.fixture
-def queries(member: Client) -> Callable[[str], list[str]]:
-    """Those that a page makes when it is not seen for the first time."""
+def page_queries(ada_client: Client) -> Callable[[str], list[str]]:
+    """Returns the queries of the second request for a page."""
 
-    def queries(address: str) -> list[str]:
-        member.get(address)
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
-            assert member.get(address).status_code == 200
+    def page_queries(address: str) -> list[str]:
+        ada_client.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert ada_client.get(address).status_code == 200
         return [query["sql"] for query in captured.captured_queries if "PRAGMA" not in query["sql"]]
 
-    return queries
+    return page_queries
 
 
 def test_the_number_of_queries_does_not_depend_on_the_length_of_a_conversation(
-    queries: Callable[[str], list[str]], conversation: Conversation, ask: Callable[..., Message]
+    page_queries: Callable[[str], list[str]], conversation: Conversation, add_exchange: Callable[..., Message]
 ) -> None:
-    ask("first", *STEPS)
-    short = queries(f"/c/{conversation.pk}/")
+    add_exchange("first", *STEPS)
+    short = page_queries(f"/c/{conversation.pk}/")
     for number in range(20):
-        ask(f"question {number}", *STEPS)
-    long = queries(f"/c/{conversation.pk}/")
+        add_exchange(f"question {number}", *STEPS)
+    long = page_queries(f"/c/{conversation.pk}/")
     assert len(short) == len(long) <= 10, "\n".join(long)
 
 
 def test_the_first_view_stores_all_rendered_texts_in_one_update(
-    member: Client, conversation: Conversation, ask: Callable[..., Message]
+    ada_client: Client, conversation: Conversation, add_exchange: Callable[..., Message]
 ) -> None:
     for number in range(20):
-        ask(f"question {number}", *STEPS)
+        add_exchange(f"question {number}", *STEPS)
     with CaptureQueriesContext(connection) as captured:
-        member.get(f"/c/{conversation.pk}/")
+        ada_client.get(f"/c/{conversation.pk}/")
     assert sum(query["sql"].startswith("UPDATE") for query in captured.captured_queries) == 1
 
 
 def test_the_conversation_list_takes_few_queries_and_reads_no_messages(
-    queries: Callable[[str], list[str]], ada: User
+    page_queries: Callable[[str], list[str]], ada: User
 ) -> None:
     Conversation.objects.bulk_create(Conversation(owner=ada, title=str(number)) for number in range(200))
-    made = queries("/conversations/")
+    made = page_queries("/conversations/")
     assert len(made) <= 3, "\n".join(made)
     assert not any("system_prompt" in sql or "conversations_message" in sql for sql in made)

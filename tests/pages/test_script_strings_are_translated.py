@@ -1,4 +1,4 @@
-"""A page says its words in the language of the moment, also after it has said them in another."""
+"""The strings for scripts are in the active language, also after another language was active."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords, sessions, tokens and the end of an account."""
+"""Passwords, sessions, tokens and account deletion."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ IPHONE = (
 
 
 @pytest.fixture(autouse=True)
-def no_attempts() -> Iterator[None]:
+def empty_cache() -> Iterator[None]:
     cache.clear()
     yield
     cache.clear()
 
 
-def signed_in(user: User, browser: str = FIREFOX, password: str = PASSWORD) -> Client:
+def sign_in(user: User, browser: str = FIREFOX, password: str = PASSWORD) -> Client:
     client = Client(headers={"User-Agent": browser})
     client.post("/sign-in/", {"username": user.username, "password": password})
     return client
 
 
-def is_in(client: Client) -> bool:
+def is_signed_in(client: Client) -> bool:
     return client.get("/").status_code == 200
 
 
@@ -47,12 +47,12 @@ def authentication(user: User, client: Client) -> Authentication:
 
 
 def test_changing_the_password_signs_out_all_other_sessions(ada: User) -> None:
-    here, there = signed_in(ada), signed_in(ada)
+    here, there = sign_in(ada), sign_in(ada)
     form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     assert "Your password has been changed." in here.post("/settings/security/", form, follow=True).content.decode()
-    assert is_in(here)
-    assert not is_in(there)
-    assert is_in(signed_in(ada, password=NEW))
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+    assert is_signed_in(sign_in(ada, password=NEW))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,11 @@ def test_changing_the_password_signs_out_all_other_sessions(ada: User) -> None:
         ({"new_password1": "12345678", "new_password2": "12345678"}, "new_password2"),
     ],
 )
-def test_an_invalid_password_change_is_refused(changes: dict[str, str], field: str, member: Client, ada: User) -> None:
+def test_an_invalid_password_change_is_refused(
+    changes: dict[str, str], field: str, ada_client: Client, ada: User
+) -> None:
     form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW, **changes}
-    response = member.post("/settings/security/", form)
+    response = ada_client.post("/settings/security/", form)
     assert response.context["form"].errors.keys() == {field}
     assert NEW not in response.content.decode()
     ada.refresh_from_db()
@@ -73,8 +75,8 @@ def test_an_invalid_password_change_is_refused(changes: dict[str, str], field: s
 
 
 def test_sessions_are_listed_by_browser_without_their_keys(ada: User) -> None:
-    here, there = signed_in(ada), signed_in(ada, IPHONE)
-    signed_in(User.objects.create_user("bob", password=PASSWORD), "Chrome/1 Windows")
+    here, there = sign_in(ada), sign_in(ada, IPHONE)
+    sign_in(User.objects.create_user("bob", password=PASSWORD), "Chrome/1 Windows")
     html = here.get("/settings/security/").content.decode()
     assert re.findall(r"<strong>(.*?)</strong>", html) == ["Firefox on Linux", "Safari on iPhone"]
     assert html.index("This browser") < html.index("Last used")
@@ -83,84 +85,84 @@ def test_sessions_are_listed_by_browser_without_their_keys(ada: User) -> None:
 
 
 def test_a_single_other_session_can_be_ended(ada: User) -> None:
-    here, there, elsewhere = signed_in(ada), signed_in(ada, IPHONE), signed_in(ada)
+    here, there, elsewhere = sign_in(ada), sign_in(ada, IPHONE), sign_in(ada)
     html = here.get("/settings/security/").content.decode()
     [session_id] = re.findall(r'Safari on iPhone.*?name="session" value="(\w+)"', html, re.DOTALL)[:1]
     here.post("/settings/security/end-session/", {"session": session_id})
-    assert [is_in(client) for client in (here, there, elsewhere)] == [True, False, True]
+    assert [is_signed_in(client) for client in (here, there, elsewhere)] == [True, False, True]
 
 
 def test_signing_out_everywhere_else_revokes_only_the_users_other_sessions(ada: User) -> None:
-    here, there = signed_in(ada), signed_in(ada)
+    here, there = sign_in(ada), sign_in(ada)
     revocation = {client: authentication(ada, client) for client in (here, there)}
     bob = User.objects.create_user("bob", password=PASSWORD)
-    bobs = signed_in(bob)
+    bobs = sign_in(bob)
     here.post("/settings/security/end-session/")
     assert revoked_authentications(revocation.values()) == {revocation[there]}
-    assert is_in(here)
-    assert not is_in(there)
-    assert is_in(bobs)
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+    assert is_signed_in(bobs)
 
 
 def test_another_users_session_cannot_be_ended(ada: User) -> None:
     bob = User.objects.create_user("bob", password=PASSWORD)
-    bobs = signed_in(bob)
+    bobs = sign_in(bob)
     html = bobs.get("/settings/security/").content.decode()
-    here = signed_in(ada)
-    bob_again = signed_in(bob)
+    here = sign_in(ada)
+    bob_again = sign_in(bob)
     [session_id] = re.findall(r'name="session" value="(\w+)"', bob_again.get("/settings/security/").content.decode())
     here.post("/settings/security/end-session/", {"session": session_id})
     assert "Firefox" in html
-    assert is_in(bobs)
+    assert is_signed_in(bobs)
 
 
 def test_using_a_session_extends_it(ada: User) -> None:
-    client = signed_in(ada)
+    client = sign_in(ada)
     session = Session.objects.get(user=ada)
     kept = SessionStore(session.session_key)
     kept["seen"] -= 4_000
     kept.save()
     before = Session.objects.get(user=ada).expire_date
-    assert is_in(client)
+    assert is_signed_in(client)
     assert Session.objects.get(user=ada).expire_date > before
     assert Session.objects.get(user=ada).get_decoded()["seen"] > kept["seen"]
 
 
-def test_a_new_token_is_shown_once_and_is_valid(member: Client, ada: User) -> None:
-    response = member.post("/settings/tokens/", {"name": "robot"})
+def test_a_new_token_is_shown_once_and_is_valid(ada_client: Client, ada: User) -> None:
+    response = ada_client.post("/settings/tokens/", {"name": "robot"})
     [text] = re.findall(r'<code id="new-token"[^>]*>([\w-]+)</code>', response.content.decode())
     assert "no-store" in response["Cache-Control"]
     token = ApiToken.objects.find(text)
     assert token is not None
     assert (token.user, token.name) == (ada, "robot")
-    again = member.get("/settings/tokens/").content.decode()
+    again = ada_client.get("/settings/tokens/").content.decode()
     assert "robot" in again
     assert text not in again
 
 
 @pytest.mark.parametrize("name", ["", "x" * 101, "a\0b"])
-def test_a_token_with_an_invalid_name_is_refused(name: str, member: Client) -> None:
-    assert member.post("/settings/tokens/", {"name": name}).context["form"].errors
+def test_a_token_with_an_invalid_name_is_refused(name: str, ada_client: Client) -> None:
+    assert ada_client.post("/settings/tokens/", {"name": name}).context["form"].errors
     assert not ApiToken.objects.exists()
 
 
-def test_a_revoked_token_is_invalid_and_not_listed(member: Client, ada: User) -> None:
+def test_a_revoked_token_is_invalid_and_not_listed(ada_client: Client, ada: User) -> None:
     token, text = ApiToken.objects.issue(user_id=ada.pk, name="robot")
-    html = member.post(f"/settings/tokens/{token.pk}/revoke/", follow=True).content.decode()
+    html = ada_client.post(f"/settings/tokens/{token.pk}/revoke/", follow=True).content.decode()
     assert "“robot” has been revoked." in html
     assert "<strong" not in html
     assert ApiToken.objects.find(text) is None
 
 
-def test_tokens_of_other_users_are_not_listed_and_cannot_be_revoked(member: Client) -> None:
+def test_tokens_of_other_users_are_not_listed_and_cannot_be_revoked(ada_client: Client) -> None:
     bob = User.objects.create_user("bob")
     token, text = ApiToken.objects.issue(user_id=bob.pk, name="of bob")
-    assert "of bob" not in member.get("/settings/tokens/").content.decode()
-    assert member.post(f"/settings/tokens/{token.pk}/revoke/").status_code == 404
+    assert "of bob" not in ada_client.get("/settings/tokens/").content.decode()
+    assert ada_client.post(f"/settings/tokens/{token.pk}/revoke/").status_code == 404
     assert ApiToken.objects.find(text) is not None
 
 
-# The end of an account
+# Account deletion
 
 
 def test_deleting_an_account_deletes_everything_but_its_token_usage(
@@ -178,7 +180,7 @@ def test_deleting_an_account_deletes_everything_but_its_token_usage(
         folder.mkdir(parents=True)
         (folder / "notes.txt").write_text("mine")
     TokenUsage.objects.create(user=ada, conversation=conversation, model="small", iteration=1)
-    here, there = signed_in(ada), signed_in(ada)
+    here, there = sign_in(ada), sign_in(ada)
 
     with django_capture_on_commit_callbacks(execute=True):
         response = here.post("/settings/delete-account/", {"password": PASSWORD})
@@ -186,7 +188,7 @@ def test_deleting_an_account_deletes_everything_but_its_token_usage(
     assert not User.objects.exists()
     assert not Conversation.objects.exists()
     assert not Session.objects.filter(user__isnull=False).exists()
-    assert not is_in(there)
+    assert not is_signed_in(there)
     assert TokenUsage.objects.get().user is None
     deadline = time.monotonic() + 30
     while any(folder.exists() for folder in folders):  # a thread removes them
@@ -195,18 +197,18 @@ def test_deleting_an_account_deletes_everything_but_its_token_usage(
     assert (tmp_path / "workspaces" / "users" / "999" / "notes.txt").exists()
 
 
-def test_deleting_an_account_requires_the_password(member: Client, ada: User) -> None:
-    response = member.post("/settings/delete-account/", {"password": "wrong"})
+def test_deleting_an_account_requires_the_password(ada_client: Client, ada: User) -> None:
+    response = ada_client.post("/settings/delete-account/", {"password": "wrong"})
     assert response.context["form"].errors.keys() == {"password"}
     assert User.objects.filter(pk=ada.pk).exists()
 
 
-def test_the_only_active_administrator_cannot_be_deleted(member: Client, ada: User) -> None:
+def test_the_only_active_administrator_cannot_be_deleted(ada_client: Client, ada: User) -> None:
     User.objects.filter(pk=ada.pk).update(is_superuser=True)
     User.objects.create_superuser("blocked", is_active=False)
-    html = member.post("/settings/delete-account/", {"password": PASSWORD}).content.decode()
+    html = ada_client.post("/settings/delete-account/", {"password": PASSWORD}).content.decode()
     assert "only administrator" in html
     assert User.objects.filter(pk=ada.pk).exists()
     User.objects.create_superuser("grace")
-    assert member.post("/settings/delete-account/", {"password": PASSWORD})["Location"] == "/sign-in/"
+    assert ada_client.post("/settings/delete-account/", {"password": PASSWORD})["Location"] == "/sign-in/"
     assert not User.objects.filter(pk=ada.pk).exists()

@@ -15,7 +15,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The time, at the beginning of a window."""
+    """Yields the current time, set to the start of a throttling window, in a list that a test can change."""
     cache.clear()
     now = [float(sign_in_throttle.WINDOW_SECONDS * 1_000)]
     monkeypatch.setattr("accounts.sign_in_throttle.time.time", lambda: now[0])
@@ -23,8 +23,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     cache.clear()
 
 
-def guess(client: Client, password: str = "wrong", username: str = "ada", address: str = "192.0.2.1") -> str:
-    """What the page says; "" once one is in."""
+def attempt_sign_in(client: Client, password: str = "wrong", username: str = "ada", address: str = "192.0.2.1") -> str:
+    """Posts the sign-in form and returns its errors, or "" if it succeeds."""
     sent = {"username": username, "password": password}
     response = client.post("/sign-in/", sent, REMOTE_ADDR=address, headers={})
     return "" if response.status_code == 302 else " ".join(response.context["form"].non_field_errors())
@@ -34,27 +34,27 @@ def test_after_too_many_wrong_passwords_even_the_right_one_is_refused(
     client: Client, ada: User, clock: list[float]
 ) -> None:
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
-        assert guess(client) == "The username or password is incorrect."
-    assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 10 minutes."
+        assert attempt_sign_in(client) == "The username or password is incorrect."
+    assert attempt_sign_in(client, PASSWORD) == "There were too many failed attempts. Try again in 10 minutes."
     clock[0] += sign_in_throttle.WINDOW_SECONDS - 30
-    assert guess(client, PASSWORD) == "There were too many failed attempts. Try again in 1 minute."
+    assert attempt_sign_in(client, PASSWORD) == "There were too many failed attempts. Try again in 1 minute."
     clock[0] += 30
-    assert guess(client, PASSWORD) == ""
+    assert attempt_sign_in(client, PASSWORD) == ""
 
 
 def test_other_addresses_and_other_accounts_are_not_throttled(client: Client, ada: User) -> None:
     User.objects.create_user("bob", password=PASSWORD)
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
-        guess(client)
-    assert "too many" in guess(client, PASSWORD)
-    assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
-    assert guess(Client(), PASSWORD, username="bob") == ""
+        attempt_sign_in(client)
+    assert "too many" in attempt_sign_in(client, PASSWORD)
+    assert attempt_sign_in(Client(), PASSWORD, address="192.0.2.2") == ""
+    assert attempt_sign_in(Client(), PASSWORD, username="bob") == ""
 
 
 def test_attempts_are_counted_regardless_of_the_case_of_the_username(client: Client, ada: User) -> None:
     for _ in range(sign_in_throttle.MAX_PER_ACCOUNT_AND_ADDRESS):
-        guess(client, username="ADA")
-    assert "too many" in guess(client, PASSWORD)
+        attempt_sign_in(client, username="ADA")
+    assert "too many" in attempt_sign_in(client, PASSWORD)
 
 
 def test_attempts_on_many_accounts_from_one_address_are_throttled(
@@ -62,9 +62,9 @@ def test_attempts_on_many_accounts_from_one_address_are_throttled(
 ) -> None:
     monkeypatch.setattr(sign_in_throttle, "MAX_PER_ADDRESS", 12)
     for number in range(12):
-        guess(client, username=f"user{number}")
-    assert "too many" in guess(client, PASSWORD)
-    assert guess(Client(), PASSWORD, address="192.0.2.2") == ""
+        attempt_sign_in(client, username=f"user{number}")
+    assert "too many" in attempt_sign_in(client, PASSWORD)
+    assert attempt_sign_in(Client(), PASSWORD, address="192.0.2.2") == ""
 
 
 def test_attempts_on_one_account_from_many_addresses_are_throttled(
@@ -72,8 +72,8 @@ def test_attempts_on_one_account_from_many_addresses_are_throttled(
 ) -> None:
     monkeypatch.setattr(sign_in_throttle, "MAX_PER_ACCOUNT", 12)
     for number in range(12):
-        guess(client, address=f"192.0.2.{number}")
-    assert "too many" in guess(client, PASSWORD, address="198.51.100.1")
+        attempt_sign_in(client, address=f"192.0.2.{number}")
+    assert "too many" in attempt_sign_in(client, PASSWORD, address="198.51.100.1")
 
 
 @pytest.mark.parametrize(("public_url", "counted"), [("https://chat.example.com", "198.51.100.7"), ("", "127.0.0.1")])
@@ -89,8 +89,8 @@ def test_sign_in_works_without_the_cache(client: Client, ada: User, settings: Se
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
     }
-    assert "is incorrect" in guess(client)
-    assert guess(client, PASSWORD) == ""
+    assert "is incorrect" in attempt_sign_in(client)
+    assert attempt_sign_in(client, PASSWORD) == ""
 
 
 def test_the_admin_uses_the_sites_sign_in_page(client: Client, ada: User) -> None:
@@ -99,7 +99,7 @@ def test_the_admin_uses_the_sites_sign_in_page(client: Client, ada: User) -> Non
     assert "_auth_user_id" not in client.session
 
 
-def test_a_user_without_admin_rights_gets_403_from_the_admin(member: Client) -> None:
-    response = member.get("/admin/", follow=True)
+def test_a_user_without_admin_rights_gets_403_from_the_admin(ada_client: Client) -> None:
+    response = ada_client.get("/admin/", follow=True)
     assert response.status_code == 403
     assert "Your account is not allowed to do this." in response.content.decode()

@@ -9,7 +9,7 @@ PASSWORD = "correct horse battery"
 
 
 def sign_in(client: Client, password: str = PASSWORD, next_page: str = "") -> str:
-    """Where it leads; "" if it does not let one in."""
+    """Posts the sign-in form and returns the redirect target, or "" if signing in fails."""
     response = client.post("/sign-in/", {"username": "ada", "password": password, "next": next_page})
     return response.get("Location", "")
 
@@ -35,11 +35,11 @@ def test_a_wrong_password_shows_an_error(client: Client, ada: User) -> None:
     assert 'role="alert"' in response.content.decode()
 
 
-def test_a_signed_in_user_is_redirected_from_the_sign_in_page(member: Client) -> None:
-    assert member.get("/sign-in/")["Location"] == "/"
+def test_a_signed_in_user_is_redirected_from_the_sign_in_page(ada_client: Client) -> None:
+    assert ada_client.get("/sign-in/")["Location"] == "/"
 
 
-def test_signing_out_requires_post_and_ends_the_session(member: Client) -> None:
-    assert member.get("/sign-out/").status_code == 405
-    assert member.post("/sign-out/")["Location"] == "/sign-in/"
-    assert member.get("/").status_code == 302
+def test_signing_out_requires_post_and_ends_the_session(ada_client: Client) -> None:
+    assert ada_client.get("/sign-out/").status_code == 405
+    assert ada_client.post("/sign-out/")["Location"] == "/sign-in/"
+    assert ada_client.get("/").status_code == 302

@@ -1,4 +1,4 @@
-"""TeX formulas come out as they were written, marks included, and amounts of money are none."""
+"""TeX formulas keep their source with the delimiters, and amounts of money are not formulas."""
 
 import html
 import re
@@ -7,7 +7,7 @@ import pytest
 
 from conversations.markdown.rendering import render_markdown
 from tests.error_notes import error_note
-from tests.rendering.safety import Page
+from tests.rendering.parsed_html import ParsedHtml
 
 
 def formulas(source: str, element: str) -> list[str]:
@@ -81,5 +81,5 @@ def test_text_that_is_not_a_formula_stays_unchanged(source: str) -> None:
 
 
 def test_unclosed_delimiters_lose_no_text() -> None:
-    assert Page(render_markdown("$$\nx\n\nrest")).text.split() == ["$$", "x", "rest"]
-    assert Page(render_markdown("$$x$$ is *it*")).text.split() == ["$$x$$", "is", "it"]
+    assert ParsedHtml(render_markdown("$$\nx\n\nrest")).text.split() == ["$$", "x", "rest"]
+    assert ParsedHtml(render_markdown("$$x$$ is *it*")).text.split() == ["$$x$$", "is", "it"]

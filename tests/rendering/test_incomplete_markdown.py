@@ -1,4 +1,4 @@
-"""What breaks off in a mark shows what it probably becomes, so that nothing changes its look when the rest comes."""
+"""Incomplete Markdown is rendered as it will probably look when complete, so that streaming text does not change."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rendering.answers import ANSWERS
-from tests.rendering.live import render_as_the_page
+from tests.rendering.node_renderer import render_in_node
+from tests.rendering.sample_answers import SAMPLE_ANSWERS
 
 pytestmark = pytest.mark.requires_node
 PARAGRAPHS = {
@@ -34,28 +34,28 @@ PARAGRAPHS = {
     "| a | b |": "",
     "| a | b |\n|--": "",
 }
-NOTHING_YET = ["# ", "```", "```py", "- [ ", "- [x]", "> ", "1.", "*", "---", "=="]
+PARTIAL_BLOCK_MARKERS = ["# ", "```", "```py", "- [ ", "- [x]", "> ", "1.", "*", "---", "=="]
 
 
 def test_incomplete_inline_markup_is_closed_or_omitted(tmp_path: Path) -> None:
-    rendered = render_as_the_page(list(PARAGRAPHS), tmp_path, "open")
+    rendered = render_in_node(list(PARAGRAPHS), tmp_path, "open")
     found = [re.sub(r"^<p>|</p>\n$", "", html.replace("</p>\n<p>", "")) for html in rendered]
     assert dict(zip(PARAGRAPHS, found, strict=True)) == PARAGRAPHS
 
 
 def test_an_incomplete_link_shows_its_text_and_uses_the_url_so_far(tmp_path: Path) -> None:
     sources = ["[the guide](https://a.example/x", '[the guide](https://a.example/x "its ti', "<https://a.example/x"]
-    for html in render_as_the_page(sources, tmp_path, "open"):
+    for html in render_in_node(sources, tmp_path, "open"):
         assert html.startswith('<p><a href="https://a.example/x"')
         assert "(" not in html
 
 
 def test_a_partial_block_marker_is_not_shown(tmp_path: Path) -> None:
-    assert set(render_as_the_page(NOTHING_YET, tmp_path, "open")) <= {"", "<p></p>\n"}
+    assert set(render_in_node(PARTIAL_BLOCK_MARKERS, tmp_path, "open")) <= {"", "<p></p>\n"}
 
 
 def test_no_prefix_of_an_answer_shows_markup_characters(tmp_path: Path) -> None:
-    text = ANSWERS[0]
-    rendered = render_as_the_page([text[:size] for size in range(1, len(text) + 1)], tmp_path, "open")
+    text = SAMPLE_ANSWERS[0]
+    rendered = render_in_node([text[:size] for size in range(1, len(text) + 1)], tmp_path, "open")
     shown = [re.sub(r"<[^>]*>", "", html) for html in rendered]
     assert [one for one in shown if re.search(r"\*|`|^1\.$", one)] == []

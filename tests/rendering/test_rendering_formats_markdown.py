@@ -1,9 +1,9 @@
-"""CommonMark with GitHub's extensions, as a reader sees it."""
+"""The server renders CommonMark with GitHub's extensions."""
 
 import pytest
 
 from conversations.markdown.rendering import render_markdown
-from tests.rendering.safety import Page
+from tests.rendering.parsed_html import ParsedHtml
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_commonmark_is_rendered_as_html(source: str, html: str) -> None:
 
 
 def test_a_table_keeps_alignment_and_line_breaks() -> None:
-    page = Page(render_markdown("| a | b |\n|:-:|--:|\n| 1<br>2<BR/>3 | <i> |"))
+    page = ParsedHtml(render_markdown("| a | b |\n|:-:|--:|\n| 1<br>2<BR/>3 | <i> |"))
     aligned = [attributes.get("align") for tag, attributes in page.elements if tag in ("th", "td")]
     assert aligned == ["center", "right"] * 2
     assert [tag for tag, _ in page.elements].count("br") == 2
@@ -42,14 +42,14 @@ def test_a_table_keeps_alignment_and_line_breaks() -> None:
 
 
 def test_task_checkboxes_show_their_state_and_are_disabled() -> None:
-    page = Page(render_markdown("- [x] done\n- [ ] open"))
+    page = ParsedHtml(render_markdown("- [x] done\n- [ ] open"))
     boxes = [attributes for tag, attributes in page.elements if tag == "input"]
     assert ["checked" in box for box in boxes] == [True, False]
     assert all(box["type"] == "checkbox" and "disabled" in box for box in boxes)
 
 
 def test_a_task_checkbox_is_labeled_with_the_task() -> None:
-    page = Page(render_markdown("- [x] *call* `me` & <you>\n  $x$\n\n- [ ] rest"))
+    page = ParsedHtml(render_markdown("- [x] *call* `me` & <you>\n  $x$\n\n- [ ] rest"))
     assert [attributes["aria-label"] for tag, attributes in page.elements if tag == "input"] == [
         "call me & <you> $x$",
         "rest",
@@ -70,7 +70,7 @@ def test_a_task_checkbox_is_labeled_with_the_task() -> None:
     ],
 )
 def test_links_open_in_a_new_tab_without_a_referrer(source: str, address: str) -> None:
-    [link] = Page(render_markdown(source)).links()
+    [link] = ParsedHtml(render_markdown(source)).links()
     assert link["target"] == "_blank"
     assert set((link["rel"] or "").split()) == {"noopener", "noreferrer", "nofollow"}
     assert link["href"] == address
@@ -78,17 +78,17 @@ def test_links_open_in_a_new_tab_without_a_referrer(source: str, address: str) -
 
 @pytest.mark.parametrize("source", ["main.py", "see README.md", "example.com", "1.2.3.4", "//example.com", "a.b@c"])
 def test_text_that_only_resembles_a_url_is_not_linked(source: str) -> None:
-    assert Page(render_markdown(source)).links() == []
+    assert ParsedHtml(render_markdown(source)).links() == []
 
 
 @pytest.mark.parametrize("address", ["/admin", "../up", "?a=1", "#top", "page.html"])
 def test_a_relative_url_gets_no_href(address: str) -> None:
-    [link] = Page(render_markdown(f"[x]({address})")).links()
+    [link] = ParsedHtml(render_markdown(f"[x]({address})")).links()
     assert "href" not in link
 
 
 def test_an_image_inside_a_link_keeps_the_link() -> None:
-    page = Page(render_markdown("[![build](https://a.example/badge.svg) status](https://b.example)"))
+    page = ParsedHtml(render_markdown("[![build](https://a.example/badge.svg) status](https://b.example)"))
     assert [link["href"] for link in page.links()] == ["https://b.example"]
     assert page.text.strip() == "build status"
 
@@ -97,11 +97,11 @@ def test_an_image_inside_a_link_keeps_the_link() -> None:
     "source", ["![](https://a.example/x.png)", "[![](https://a.example/x.png)](https://b.example)"]
 )
 def test_an_image_without_alt_text_shows_its_url(source: str) -> None:
-    assert Page(render_markdown(source)).text.strip() == "https://a.example/x.png"
+    assert ParsedHtml(render_markdown(source)).text.strip() == "https://a.example/x.png"
 
 
 def test_footnotes_link_to_the_note_and_back() -> None:
-    page = Page(render_markdown("a[^n] b[^n]\n\n[^n]: the note"))
+    page = ParsedHtml(render_markdown("a[^n] b[^n]\n\n[^n]: the note"))
     names = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
     targets = {(link["href"] or "").removeprefix("#") for link in page.links()}
     assert targets == names
@@ -110,14 +110,14 @@ def test_footnotes_link_to_the_note_and_back() -> None:
 
 def test_footnotes_of_two_texts_have_different_ids() -> None:
     names = [
-        {attributes["id"] for _, attributes in Page(render_markdown(source)).elements if "id" in attributes}
+        {attributes["id"] for _, attributes in ParsedHtml(render_markdown(source)).elements if "id" in attributes}
         for source in ("a[^1]\n\n[^1]: x", "b[^1]\n\n[^1]: y")
     ]
     assert not names[0] & names[1]
 
 
 def test_link_definitions_do_not_carry_over_to_another_text() -> None:
-    assert Page(render_markdown("[a]\n\n[a]: https://a.example")).links()
+    assert ParsedHtml(render_markdown("[a]\n\n[a]: https://a.example")).links()
     assert render_markdown("[a][^1]") == "<p>[a][^1]</p>\n"
 
 

@@ -1,4 +1,4 @@
-"""Texts are rendered in threads, many at a time."""
+"""Rendering is safe in several threads at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 

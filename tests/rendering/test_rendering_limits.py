@@ -1,4 +1,4 @@
-"""Texts made to be slow, deep or huge: formatted within bounds, or shown as their source."""
+"""Slow, deeply nested and huge texts are formatted within limits, or shown as their source."""
 
 import threading
 import time
@@ -8,13 +8,13 @@ import pytest
 
 from conversations.markdown.parser import MAX_DEPTH, MAX_INLINE, MAX_RENDERED
 from conversations.markdown.rendering import MAX_SOURCE, render_markdown
-from tests.rendering.safety import Page
+from tests.rendering.parsed_html import ParsedHtml
 
 SMALL_STACK = 256 * 1024
 
 
-def deepest(html: str) -> int:
-    """How many elements are open at once, at most; those that need no end tag count for nothing."""
+def max_nesting(html: str) -> int:
+    """Returns the maximum number of elements open at once, without void elements."""
     depth = most = 0
     for part in html.split("<")[1:]:
         name = part.split(">")[0].split(" ")[0]
@@ -87,28 +87,28 @@ print("hello")
 [1]: https://c.example
 
 """
-SECONDS_AT_MOST = 30
-"""Of the processor: these take under two seconds on a machine of 2020, and took minutes without the bounds."""
-SHOWN_AS_SOURCE = '<div class="code"><pre tabindex="0"><code>'
-HTML_AT_MOST = 6 * MAX_RENDERED
-"""A character is at most six in HTML."""
+MAX_SECONDS = 30
+"""Processor time: these take under two seconds on a machine of 2020, and took minutes without the limits."""
+SOURCE_BLOCK = '<div class="code"><pre tabindex="0"><code>'
+MAX_HTML = 6 * MAX_RENDERED
+"""A character becomes at most six in HTML."""
 
 
 @pytest.mark.parametrize("make", DEEP)
 def test_nesting_depth_is_limited(make: Callable[[int], str]) -> None:
     html = render_markdown(make(10_000))
-    assert deepest(html) <= MAX_DEPTH + 4
-    assert Page(html).unsafe == []
+    assert max_nesting(html) <= MAX_DEPTH + 4
+    assert ParsedHtml(html).unsafe == []
 
 
 @pytest.mark.parametrize("make", DEEP)
 def test_ordinary_nesting_is_formatted(make: Callable[[int], str]) -> None:
-    assert not render_markdown(make(6)).startswith(SHOWN_AS_SOURCE)
+    assert not render_markdown(make(6)).startswith(SOURCE_BLOCK)
 
 
 @pytest.mark.parametrize("make", LONG)
 def test_long_repetitions_render_to_safe_html(make: Callable[[int], str]) -> None:
-    assert Page(render_markdown(make(10_000))).unsafe == []
+    assert ParsedHtml(render_markdown(make(10_000))).unsafe == []
 
 
 @pytest.mark.slow
@@ -118,8 +118,8 @@ def test_rendering_time_and_output_size_are_limited(make: Callable[[int], str]) 
     assert MAX_SOURCE * 0.8 < len(source) <= MAX_SOURCE
     before = time.thread_time()
     html = render_markdown(source)
-    assert time.thread_time() - before < SECONDS_AT_MOST
-    assert len(html) < HTML_AT_MOST
+    assert time.thread_time() - before < MAX_SECONDS
+    assert len(html) < MAX_HTML
 
 
 def test_a_long_ordinary_text_is_formatted() -> None:
@@ -128,7 +128,7 @@ def test_a_long_ordinary_text_is_formatted() -> None:
 
 
 def test_rendering_works_with_a_small_stack() -> None:
-    """A crash would take the whole process along."""
+    """A stack overflow would end the whole process."""
     rendered: list[str] = []
 
     def render_all() -> None:
@@ -147,8 +147,8 @@ def test_rendering_works_with_a_small_stack() -> None:
 def test_a_text_over_the_maximum_length_is_shown_as_source() -> None:
     source = "<b> & *x*\n" * (MAX_SOURCE // 10 + 1)
     html = render_markdown(source)
-    assert html.startswith(f"{SHOWN_AS_SOURCE}&lt;b&gt; &amp; *x*\n")
-    page = Page(html)
+    assert html.startswith(f"{SOURCE_BLOCK}&lt;b&gt; &amp; *x*\n")
+    page = ParsedHtml(html)
     assert page.text.strip() == source.strip()
     assert page.unsafe == []
 
@@ -159,12 +159,12 @@ def test_a_paragraph_over_the_maximum_length_is_plain_text(form: str) -> None:
     assert "<em>" in render_markdown(form.format(words[:-4]))
     html = render_markdown(form.format(words + "*a*"))
     assert "<em>" not in html
-    assert words.strip() in Page(html).text
+    assert words.strip() in ParsedHtml(html).text
 
 
 def test_a_text_that_nests_too_deeply_is_shown_in_full() -> None:
     assert "the core" in render_markdown("> " * (MAX_DEPTH - 1) + "the core")
     for levels in range(MAX_DEPTH, MAX_DEPTH + 3):
         html = render_markdown("> " * levels + "the core")
-        assert html.startswith(SHOWN_AS_SOURCE)
+        assert html.startswith(SOURCE_BLOCK)
         assert "the core" in html

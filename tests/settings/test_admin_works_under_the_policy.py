@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.clone import Clone, read_until_ready
-from tests.pages.browsing import listen_for_complaints
+from tests.pages.browsing import record_browser_errors
 
 ROOT, PASSWORD = "root", "correct horse battery"
 
@@ -27,7 +27,7 @@ def address(installed: Clone) -> Iterator[str]:
 
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    return listen_for_complaints(page)
+    return record_browser_errors(page)
 
 
 def test_every_list_and_form_opens_without_a_complaint(page: Page, address: str, complaints: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a browser would find in rendered HTML, read by the standard library's parser, and what it may find there."""
+"""Parses rendered HTML with the standard library and reports tags, attributes and URLs that are not allowed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ CLASSES = {
 SCHEMES = {"http", "https", "mailto"}
 
 
-class Page(HTMLParser):
-    """`elements` in order, each with its attributes; `text` without them; `unsafe` says what may not be there."""
+class ParsedHtml(HTMLParser):
+    """The `elements` of the HTML in order with their attributes, its `text`, and a list of what is `unsafe` in it."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -56,15 +56,15 @@ class Page(HTMLParser):
         self.unsafe += [f"tag {tag}"] if tag not in TAGS else []
         self.unsafe += [f"attribute {name} of {tag}" for name in attributes if name not in ATTRIBUTES.get(tag, set())]
         if len(attrs) != len(attributes):
-            self.unsafe.append(f"an attribute of {tag} twice")
+            self.unsafe.append(f"a duplicate attribute of {tag}")
         if tag == "a":
             self._check_link(attributes)
         if tag == "input" and (attributes.get("type") != "checkbox" or "disabled" not in attributes):
-            self.unsafe.append("an input that can be used")
+            self.unsafe.append("an input that is not a disabled checkbox")
         if tag == "code" and not (attributes.get("class") or "language-").startswith("language-"):
-            self.unsafe.append("a class of the page's own")
+            self.unsafe.append("a class that is not a language")
         if attributes.get("tabindex", "0") != "0":
-            self.unsafe.append(f"{tag} out of its turn for the keyboard")
+            self.unsafe.append(f"a tabindex of {tag} other than 0")
         if tag in CLASSES and (attributes.get("class") or "") not in CLASSES[tag]:
             self.unsafe.append(f"the class {attributes.get('class')} of {tag}")
 
@@ -89,11 +89,11 @@ class Page(HTMLParser):
 
     def _check_link(self, attributes: Attributes) -> None:
         if self._inside_link:
-            self.unsafe.append("a link inside of a link")
+            self.unsafe.append("a link inside a link")
         self._inside_link = True
         address = attributes.get("href")
         if address is not None and not address.startswith(("#fn-", "#fnref-")):
             if urlsplit(address).scheme.lower() not in SCHEMES:
                 self.unsafe.append(f"address {address}")
             if attributes.get("target") != "_blank" or "noopener" not in (attributes.get("rel") or ""):
-                self.unsafe.append(f"a link that gives this page away: {address}")
+                self.unsafe.append(f"a link without target or rel: {address}")

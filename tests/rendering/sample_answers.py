@@ -1,6 +1,6 @@
-"""Answers as models write them, with what is hard about them."""
+"""Answers as models write them, with Markdown that is hard to render."""
 
-ANSWERS = [
+SAMPLE_ANSWERS = [
     "Sure! Here is **how** it works:\n\n1. *Fetch* the page\n2. Parse `<html>` &mdash; carefully\n"
     "   - with `lxml`\n   - or *not*\n\n"
     "```python\nimport lxml  # the parser\n\nfor a in b:\n    print(f'{a} & {b}')\n```\n\nThat's it.",

@@ -1,4 +1,4 @@
-// Renders each of the texts of a JSON list as the page does and writes the list of their HTML; with `open` as while they stream.
+// Reads a JSON list of Markdown texts and writes the list of their HTML as the page renders it; with `open`, as while they stream.
 
 import { readFileSync } from "node:fs";
 import { Definitions, parseBlocks, renderBlock } from "./conversations/markdown.js";
