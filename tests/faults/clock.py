@@ -1,6 +1,6 @@
-"""Makes the clock of this process wrong by as many seconds as the file in FAULTS_CLOCK says.
+"""Shifts the wall clock of this process by the seconds in the file FAULTS_CLOCK.
 
-The monotonic clock, which measures the time that passes, is as right as ever.
+The monotonic clock is not affected.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from django.utils import timezone
 
-CLOCK = Path(os.environ["FAULTS_CLOCK"])
-right_time, right_now = time.time, timezone.now
+OFFSET_FILE = Path(os.environ["FAULTS_CLOCK"])
+real_time, real_now = time.time, timezone.now
 
 
-def wrong_by() -> float:
-    return float(CLOCK.read_text())
+def offset() -> float:
+    return float(OFFSET_FILE.read_text())
 
 
-def wrong_time() -> float:
-    return right_time() + wrong_by()
+def shifted_time() -> float:
+    return real_time() + offset()
 
 
-def wrong_now() -> datetime:
-    return right_now() + timedelta(seconds=wrong_by())
+def shifted_now() -> datetime:
+    return real_now() + timedelta(seconds=offset())
 
 
-time.time, timezone.now = wrong_time, wrong_now
+time.time, timezone.now = shifted_time, shifted_now

@@ -1,4 +1,4 @@
-"""What an administrator of several processes has: PostgreSQL, Redis, one VAR_DIR for all, and no sticky sessions."""
+"""A deployment of several processes: PostgreSQL, Redis, one shared VAR_DIR, and no sticky sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from tests.client import Client, connected
-from tests.faults.deployment import PEOPLE, SMALL
+from tests.faults.deployment import BASE_SETTINGS, USERNAMES
 from tests.faults.process import ServerProcess, manage
 from tests.faults.stored import PostgresReader, Stored
 from tests.faults.watcher import Watcher
@@ -22,26 +22,29 @@ from tests.postgres import PostgresServer
 from tests.redis import RedisServer
 
 TEMPLATE = "template_chatsite"
-HEARTBEAT = float(SMALL["RUN_HEARTBEAT"])
+HEARTBEAT = float(BASE_SETTINGS["RUN_HEARTBEAT"])
 
 
 @dataclass(frozen=True)
 class PostgresTemplate:
-    """A database that is up to date, of which others are made, and what its people authenticate with."""
+    """A migrated database from which others are created, and the API tokens of its users."""
 
     server: PostgresServer
     tokens: dict[str, str]
 
     @classmethod
-    def make(cls, server: PostgresServer, folder: Path) -> PostgresTemplate:
+    def create(cls, server: PostgresServer, folder: Path) -> PostgresTemplate:
         _create(server, TEMPLATE, "template0")
-        place = {"DATABASE_URL": server.url_of(TEMPLATE)}
-        manage(folder, "migrate", "--verbosity", "0", **place)
-        return cls(server, dict(zip(PEOPLE, manage(folder, "create_token", *PEOPLE, "--create", **place), strict=True)))
+        location = {"DATABASE_URL": server.url_of(TEMPLATE)}
+        manage(folder, "migrate", "--verbosity", "0", **location)
+        return cls(
+            server,
+            dict(zip(USERNAMES, manage(folder, "create_token", *USERNAMES, "--create", **location), strict=True)),
+        )
 
 
 class Cluster:
-    """Within a `with` block: `with new_cluster(...) as cluster`. Its processes are started by the test."""
+    """Created by `with new_cluster(...) as cluster`. The test starts its processes."""
 
     def __init__(self, folder: Path, template: PostgresTemplate, redis: RedisServer, database: str) -> None:
         self.folder = folder
@@ -56,22 +59,22 @@ class Cluster:
 
     @property
     def effects(self) -> list[str]:
-        """The files that tools have written, each as often as they did."""
-        noted = self.var_dir / "effects"
-        return noted.read_text().split() if noted.exists() else []
+        """The paths that tools have written, one for each write."""
+        effects_file = self.var_dir / "effects"
+        return effects_file.read_text().split() if effects_file.exists() else []
 
     def server(self, model: ModelServer, **settings: str) -> ServerProcess:
-        """One more process, not started yet."""
+        """Returns another process, which is not started yet. `settings` override those of the tests."""
         folder = self.folder / f"process-{next(self._numbers)}"
         folder.mkdir()
-        place = {
+        location = {
             "VAR_DIR": str(self.var_dir),
             "DATABASE_URL": self._url,
             "REDIS_URL": self.redis.url,
             "LLM_BASE_URL": model.base_url,
             "LLM_MODEL": MODEL,
         }
-        return ServerProcess(folder, SMALL | place | settings)
+        return ServerProcess(folder, BASE_SETTINGS | location | settings)
 
     def token(self, username: str) -> str:
         return self._tokens[username]
@@ -82,7 +85,7 @@ class Cluster:
         return connected(server.url, self._tokens[username], **options)
 
     def watch(self, server: ServerProcess, sent: dict[str, Any], *others: ServerProcess) -> Watcher:
-        """Follows the run that message.send has started, here as long as it can, then elsewhere."""
+        """Follows the run that message.send has started on `server`, and on `others` when it loses the connection."""
         return Watcher(server, self._tokens["ada"], sent, *others)
 
     def close(self) -> None:
@@ -94,7 +97,7 @@ _databases = itertools.count(1)
 
 @contextmanager
 def new_cluster(folder: Path, template: PostgresTemplate, redis: RedisServer) -> Iterator[Cluster]:
-    """With a database of its own."""
+    """Creates a cluster with a database of its own."""
     database = f"faults_{next(_databases)}"
     _create(template.server, database, TEMPLATE)
     cluster = Cluster(folder, template, redis, database)

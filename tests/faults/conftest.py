@@ -13,7 +13,7 @@ from tests.redis import RedisServer, running_redis
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return Template.make(tmp_path_factory.mktemp("template"))
+    return Template.create(tmp_path_factory.mktemp("template"))
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def deployment(tmp_path: Path, template: Template) -> Deployment:
 @pytest.fixture(scope="session")
 def postgres_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresTemplate]:
     with PostgresServer() as server:
-        yield PostgresTemplate.make(server, tmp_path_factory.mktemp("postgres-template"))
+        yield PostgresTemplate.create(server, tmp_path_factory.mktemp("postgres-template"))
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +35,12 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def cluster(tmp_path: Path, postgres_template: PostgresTemplate, redis: RedisServer) -> Iterator[Cluster]:
-    with new_cluster(tmp_path, postgres_template, redis) as made:
-        yield made
+    with new_cluster(tmp_path, postgres_template, redis) as started:
+        yield started
 
 
 @pytest.fixture
 def fragile_cluster(tmp_path: Path, postgres_template: PostgresTemplate) -> Iterator[Cluster]:
-    """With a Redis of its own, which a test may stop."""
-    with running_redis() as own, new_cluster(tmp_path, postgres_template, own) as made:
-        yield made
+    """A cluster with a Redis of its own, which a test may stop."""
+    with running_redis() as own_redis, new_cluster(tmp_path, postgres_template, own_redis) as started:
+        yield started

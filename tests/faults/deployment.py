@@ -1,4 +1,4 @@
-"""What an administrator has: a database with people in it, and a server or several on it."""
+"""A deployment on SQLite: a database with users, and one server or several on it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.faults.stored import SqliteReader, Stored
 from tests.faults.watcher import Watcher
 from tests.modelserver import MODEL, ModelServer
 
-PEOPLE = ("ada", "bob")
+USERNAMES = ("ada", "bob")
 DATABASE = "chatsite.sqlite3"
-SMALL = {
+BASE_SETTINGS = {
     "RUN_HEARTBEAT": "2",
     "SHUTDOWN_GRACE": "1",
     "RUN_MAX_ATTEMPTS": "10",
@@ -28,15 +28,15 @@ SMALL = {
 
 @dataclass(frozen=True)
 class Template:
-    """A folder with a database that is up to date, and what its people authenticate with."""
+    """A folder with a migrated database, and the API tokens of its users."""
 
     folder: Path
     tokens: dict[str, str]
 
     @classmethod
-    def make(cls, folder: Path) -> Template:
+    def create(cls, folder: Path) -> Template:
         manage(folder, "migrate", "--verbosity", "0")
-        return cls(folder, dict(zip(PEOPLE, manage(folder, "create_token", *PEOPLE, "--create"), strict=True)))
+        return cls(folder, dict(zip(USERNAMES, manage(folder, "create_token", *USERNAMES, "--create"), strict=True)))
 
 
 class Deployment:
@@ -49,12 +49,12 @@ class Deployment:
         shutil.copy(template.folder / DATABASE, self.database)
 
     def server(self, model: ModelServer, **settings: str) -> ServerProcess:
-        """A server that is not started yet, with a VAR_DIR of its own. Settings override those of the tests."""
+        """Returns a server with a VAR_DIR of its own, not started yet. `settings` override those of the tests."""
         self._servers += 1
         var_dir = self.folder / f"server-{self._servers}"
         var_dir.mkdir()
-        place = {"DATABASE_URL": f"sqlite:///{self.database}", "LLM_BASE_URL": model.base_url, "LLM_MODEL": MODEL}
-        return ServerProcess(var_dir, SMALL | place | settings)
+        location = {"DATABASE_URL": f"sqlite:///{self.database}", "LLM_BASE_URL": model.base_url, "LLM_MODEL": MODEL}
+        return ServerProcess(var_dir, BASE_SETTINGS | location | settings)
 
     def token(self, username: str) -> str:
         return self._tokens[username]
@@ -65,5 +65,5 @@ class Deployment:
         return connected(server.url, self._tokens[username], **options)
 
     def watch(self, server: ServerProcess, sent: dict[str, Any]) -> Watcher:
-        """Follows the run that message.send has started, over everything that happens to the server."""
+        """Follows the run that message.send has started, across restarts of the server."""
         return Watcher(server, self._tokens["ada"], sent)

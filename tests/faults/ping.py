@@ -1,8 +1,8 @@
-"""Asks a server for its models again and again, in a process of its own: how long does it take to answer?
+"""Measures the response times of a server to repeated `models.list` requests, in a separate process.
 
     python -m tests.faults.ping ws://127.0.0.1:8000/ws/ < /dev/null
 
-The token is in PING_TOKEN. It goes on until its input ends, and prints the seconds of each answer.
+The token is in PING_TOKEN. Runs until its input ends, then prints the seconds that each response took.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from websockets.sync.client import connect
 from tests.faults.process import PROJECT
 
 REQUEST = '{"jsonrpc":"2.0","id":1,"method":"models.list"}'
-PAUSE = 0.02
+INTERVAL = 0.02
 
 
 @asynccontextmanager
 async def pinging(url: str, token: str) -> AsyncIterator[list[float]]:
-    """Runs this module meanwhile. The list has the seconds of each answer once the block is left."""
+    """Runs this module during the block. The list has the seconds of each response once the block is left."""
     times: list[float] = []
     command = [sys.executable, "-m", "tests.faults.ping", url]
     environment = os.environ | {"PING_TOKEN": token}
@@ -46,7 +46,7 @@ def main(url: str) -> None:
         connection.recv()
         print("connected", flush=True)  # noqa: T201
         times = []
-        while not select.select([sys.stdin], [], [], PAUSE)[0]:
+        while not select.select([sys.stdin], [], [], INTERVAL)[0]:
             asked_at = time.perf_counter()
             connection.send(REQUEST)
             connection.recv()

@@ -1,13 +1,12 @@
-"""The product as it is deployed: Daphne in a process of its own, which a test may end as hard as it likes.
+"""The server as it is deployed: Daphne in a separate process, which a test may stop or kill.
 
     async with ServerProcess(folder, settings) as server:
         await server.start()
         server.kill()
         await server.start()              # on the same port, with the same VAR_DIR
 
-The folder is its own, and its VAR_DIR, if the settings name no other: several may share that, and a database. A test
-can hold a server at one of the places that tests/faults/application.py names: `hold("write-a.txt-before")`, then
-`await reached(...)`.
+Each server has a folder of its own, which is also its VAR_DIR unless the settings name one to share. A test can hold a
+server at a failpoint of tests/faults/application.py: `hold("write-a.txt-before")`, then `await reached(...)`.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ SECRET_KEY = "only-for-tests-and-for-nothing-else-at-all"
 
 
 class ServerProcess:
-    """Signals go to this process alone, by its id. Whatever state it is in, leaving the `with` block ends it."""
+    """Sends signals to this process only, by its id. Leaving the `with` block kills it if it is still running."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.var_dir = Path(settings.get("VAR_DIR", folder))
-        self.port = spare_port()
+        self.port = free_port()
         self._settings = dict(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "server.log"
-        self._places = folder / "places"
-        self._places.mkdir()
+        self._failpoints = folder / "failpoints"
+        self._failpoints.mkdir()
         self._clock = folder / "clock"
         self.set_clock(0)
-        self._beside: list[asyncio.Task[None]] = []
+        self._background_tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,16 +52,16 @@ class ServerProcess:
     ) -> None:
         if error is not None:
             error.add_note(f"The server's log:\n{self.log}")
-        for task in self._beside:
+        for task in self._background_tasks:
             task.cancel()
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
         await self.ended()
 
-    def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Something that goes on beside the server, at most until the `with` block is left."""
-        self._beside.append(asyncio.create_task(work))
-        return self._beside[-1]
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs the coroutine as a task, which is cancelled when the `with` block is left."""
+        self._background_tasks.append(asyncio.create_task(work))
+        return self._background_tasks[-1]
 
     @property
     def url(self) -> str:
@@ -70,7 +69,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What it has said in all its lives."""
+        """The output of all starts so far."""
         return self._log.read_text() if self._log.exists() else ""
 
     @property
@@ -79,23 +78,23 @@ class ServerProcess:
         return self._process.pid
 
     @property
-    def resident(self) -> int:
-        """Bytes of memory that it holds."""
-        told = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
-        return int(told.stdout) * 1024
+    def resident_memory(self) -> int:
+        """The resident set size in bytes."""
+        output = subprocess.run(["ps", "-o", "rss=", "-p", str(self.pid)], capture_output=True, text=True, check=True)
+        return int(output.stdout) * 1024
 
     async def start(self) -> float:
-        """Begins a life, and returns once it listens: the moment, on the monotonic clock."""
+        """Starts the server, waits until it listens, and returns the time of the monotonic clock."""
         self._launch()
-        await self._until(self._listens, "it listens")
+        await self._until(self._is_listening, "it listens")
         return time.monotonic()
 
     def kill(self) -> None:
-        """Ends it at once, and lets go of the places where it was held: the next life runs through."""
+        """Sends SIGKILL, and clears the failpoints, so that the next start is not held."""
         assert self._process is not None, "it was not started"
         self._process.kill()
         self._process.wait()
-        self.let_go()
+        self.release()
 
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
@@ -103,38 +102,40 @@ class ServerProcess:
     def interrupt(self) -> None:
         self._signal(signal.SIGINT)
 
-    def stop(self) -> None:
-        """Stops it where it is: it keeps everything and does nothing."""
+    def suspend(self) -> None:
+        """Sends SIGSTOP: the process keeps its connections and its memory, but does not run."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     async def ended(self) -> int | None:
-        """Its exit code, once it has ended; None if it was never started."""
+        """Waits until it has ended, and returns the exit code; None if it was never started."""
         return None if self._process is None else await asyncio.to_thread(self._process.wait, PATIENCE)
 
-    def set_clock(self, wrong_by: float) -> None:
-        """From now on its clock is so many seconds fast, or slow."""
+    def set_clock(self, offset: float) -> None:
+        """Sets the wall clock of the server to `offset` seconds fast, or slow if negative."""
         new = self._clock.with_suffix(".new")
-        new.write_text(f"{wrong_by}")
+        new.write_text(f"{offset}")
         new.replace(self._clock)
 
-    def hold(self, place: str) -> None:
-        """From now on whoever comes to this place in it stays there."""
-        (self._places / place).touch()
+    def hold(self, failpoint: str) -> None:
+        """Makes the server wait when it reaches this failpoint."""
+        (self._failpoints / failpoint).touch()
 
-    def let_go(self) -> None:
-        """Of everybody who is held, and of the places."""
-        for place in self._places.iterdir():
-            place.unlink()
+    def release(self) -> None:
+        """Clears all failpoints, and lets the server continue."""
+        for failpoint in self._failpoints.iterdir():
+            failpoint.unlink()
 
-    async def reached(self, place: str) -> None:
-        await self._until(lambda: (self._places / place).read_bytes() != b"", f"somebody is at {place}")
+    async def reached(self, failpoint: str) -> None:
+        await self._until(
+            lambda: (self._failpoints / failpoint).read_bytes() != b"", f"the failpoint {failpoint} is reached"
+        )
 
     def _launch(self) -> None:
         options = ["-b", "127.0.0.1", "-p", str(self.port), "-v", "0", "--no-server-name"]
-        options += ["--websocket_connect_timeout", "60"]  # it may be slow to start where much else is going on
+        options += ["--websocket_connect_timeout", "60"]  # starting may be slow on a busy machine
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "daphne", *options, "tests.faults.application:application"],
@@ -155,12 +156,12 @@ class ServerProcess:
             "DJANGO_SETTINGS_MODULE": "chatsite.settings",
             "SECRET_KEY": SECRET_KEY,
             "VAR_DIR": str(self.var_dir),
-            "FAULTS_PLACES": str(self._places),
+            "FAULTS_FAILPOINTS": str(self._failpoints),
             "FAULTS_CLOCK": str(self._clock),
             **self._settings,
         }
 
-    def _listens(self) -> bool:
+    def _is_listening(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -172,7 +173,7 @@ class ServerProcess:
 
 
 def manage(var_dir: Path, *command: str, **settings: str) -> list[str]:
-    """Runs a command of manage.py, on the database in that folder if no other is set; the lines that it prints."""
+    """Runs a manage.py command, by default on the database in `var_dir`, and returns the lines that it prints."""
     environment: dict[str, Any] = {
         "DJANGO_SETTINGS_MODULE": "chatsite.settings",
         "SECRET_KEY": SECRET_KEY,
@@ -191,6 +192,6 @@ def manage(var_dir: Path, *command: str, **settings: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def spare_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

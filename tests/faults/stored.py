@@ -1,4 +1,4 @@
-"""What is in the database of servers that run, or have ended, read from outside."""
+"""Reads the database of a server from outside, also while the server runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class StoredRun:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """A row of the ledger."""
 
     attempt: int
@@ -39,7 +39,7 @@ class Entry:
 
 
 class Stored:
-    """`read` gives the rows of a query."""
+    """Runs, steps, questions and usage as stored. `read` returns the rows of a query."""
 
     def __init__(self, read: Callable[[LiteralString], list[Any]]) -> None:
         self._rows = read
@@ -48,20 +48,20 @@ class Stored:
         found = self._rows("SELECT id, status, owner, attempt FROM conversations_run")
         return {_id(key): StoredRun(*fields) for key, *fields in found}
 
-    def ledger(self, run_id: str) -> list[Entry]:
-        """In the order of the calls."""
+    def ledger(self, run_id: str) -> list[LedgerEntry]:
+        """Returns the entries of a run in the order of its model calls."""
         found = self._rows(
             "SELECT run_id, attempt, iteration, estimated, completion_tokens FROM conversations_tokenusage"
             " ORDER BY attempt, iteration"
         )
         return [
-            Entry(attempt, iteration, bool(estimated), tokens)
+            LedgerEntry(attempt, iteration, bool(estimated), tokens)
             for key, attempt, iteration, estimated, tokens in found
             if _id(key) == run_id
         ]
 
     def steps(self, run_id: str) -> list[tuple[str, str]]:
-        """Type and words of each of the run's steps."""
+        """Returns the type and the text of each step of the run."""
         found = self._rows(
             "SELECT run.id, step.type, step.arguments || step.content FROM conversations_step AS step"
             " JOIN conversations_run AS run ON run.message_id = step.message_id ORDER BY step.id"
@@ -72,7 +72,7 @@ class Stored:
         return [text for (text,) in self._rows("SELECT text FROM conversations_message WHERE role = 'user'")]
 
     async def all_ended(self) -> None:
-        """Returns when no run is live."""
+        """Waits until no run is live."""
         await until(lambda: not any(run.is_live for run in self.runs().values()), "all runs have ended")
 
 
@@ -86,7 +86,7 @@ class SqliteReader:
 
 
 class PostgresReader:
-    """Keeps its connection, and opens another one where the server has cut it off."""
+    """Keeps its connection, and reconnects when the server has closed it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -107,5 +107,5 @@ class PostgresReader:
 
 
 def _id(value: Any) -> str:
-    """As the protocol writes it; SQLite has no type for it."""
+    """Returns the id as the protocol writes it. SQLite has no UUID type."""
     return str(uuid.UUID(str(value)))

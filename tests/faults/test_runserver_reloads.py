@@ -1,4 +1,4 @@
-"""`manage.py runserver` starts anew when a file of Python changes: the answers under way go on."""
+"""`manage.py runserver` reloads when a Python file changes, and the runs in progress continue."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.deployment import Deployment
-from tests.faults.points import Script
+from tests.faults.points import ScriptedModel
 from tests.faults.process import PROJECT
-from tests.faults.serving import RUNSERVER, Program
+from tests.faults.server_commands import RUNSERVER, CommandServer
 from tests.faults.waiting import until
 from tests.modelserver import answer, hang, model_server, settled, text
 
@@ -25,7 +25,7 @@ def touch(file: Path) -> None:
     os.utime(file, (later, later))
 
 
-async def test_a_changed_file_hands_the_answers_over_and_the_next_start_goes_on(
+async def test_a_reload_hands_over_the_runs_and_the_next_process_continues_them(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     watched = tmp_path / "settings_that_change.py"
@@ -34,11 +34,11 @@ async def test_a_changed_file_hands_the_answers_over_and_the_next_start_goes_on(
         "DEBUG": "true",
         "DJANGO_SETTINGS_MODULE": watched.stem,
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}",
-        "SHUTDOWN_GRACE": "60",  # nobody who develops waits for it
+        "SHUTDOWN_GRACE": "60",  # a reload does not wait for it
         "RUN_MAX_ATTEMPTS": "1",
     }
-    script = Script({"Tell me": [[text("Here is"), hang()], answer("Here is all")]})
-    async with model_server(script) as model, Program(deployment, RUNSERVER, model, **development) as server:
+    script = ScriptedModel({"Tell me": [[text("Here is"), hang()], answer("Here is all")]})
+    async with model_server(script) as model, CommandServer(deployment, RUNSERVER, model, **development) as server:
         await server.start()
         async with deployment.client(server) as ada:
             sent = await ada.call("message.send", text="Tell me")

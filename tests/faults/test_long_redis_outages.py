@@ -1,4 +1,4 @@
-"""Redis is gone, or hangs: answers go on where they are made, and whoever watches elsewhere catches up."""
+"""While Redis is gone or frozen, runs continue in their processes, and clients of other processes catch up."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from tests.client import Client
 from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import Cluster
-from tests.faults.lengths import REDIS_AWAY, REDIS_IDLE
-from tests.faults.points import FINAL, Script, write
+from tests.faults.durations import REDIS_IDLE, REDIS_OUTAGE
+from tests.faults.points import FINAL, ScriptedModel, write
 from tests.faults.stored import StoredRun
 from tests.faults.waiting import until
 from tests.modelserver import Gate, Reply, answer, calls, model_server, pause, text, wait_for
@@ -20,30 +20,34 @@ from tests.redis import RedisServer
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
-EVERY = 0.2
-STRINGS = [f"word {number} " for number in range(round(REDIS_AWAY / EVERY) - 10)]
-"""About as many as are said until Redis is back."""
+WORD_INTERVAL = 0.2
+STRINGS = [f"word {number} " for number in range(round(REDIS_OUTAGE / WORD_INTERVAL) - 10)]
+"""About as many as the model sends during the outage."""
 
 Switch = Callable[[RedisServer], None]
-AWAY: list[tuple[Switch, Switch]] = [(RedisServer.stop, RedisServer.start), (RedisServer.freeze, RedisServer.thaw)]
+OUTAGES: list[tuple[Switch, Switch]] = [(RedisServer.stop, RedisServer.start), (RedisServer.freeze, RedisServer.thaw)]
 
 
-def slowly(over: Gate) -> Reply:
-    return [*[part for word in STRINGS for part in (text(word), pause(EVERY))], wait_for(over), *answer("the end")]
+def slow_reply(may_end: Gate) -> Reply:
+    return [
+        *[part for word in STRINGS for part in (text(word), pause(WORD_INTERVAL))],
+        wait_for(may_end),
+        *answer("the end"),
+    ]
 
 
-def said(client: Client, run_id: str) -> str:
+def text_of(client: Client, run_id: str) -> str:
     return "".join(step["content"] for step in client.steps(run_id))
 
 
-@pytest.mark.parametrize(("leave", "come_back"), AWAY, ids=["gone", "frozen"])
-async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
-    fragile_cluster: Cluster, leave: Switch, come_back: Switch
+@pytest.mark.parametrize(("begin_outage", "end_outage"), OUTAGES, ids=["gone", "frozen"])
+async def test_runs_continue_and_nothing_is_lost_or_delivered_twice(
+    fragile_cluster: Cluster, begin_outage: Switch, end_outage: Switch
 ) -> None:
-    cluster, over = fragile_cluster, Gate()
-    script = Script(
+    cluster, may_end = fragile_cluster, Gate()
+    script = ScriptedModel(
         {
-            "Slowly": [slowly(over)],
+            "Slowly": [slow_reply(may_end)],
             "Here": [calls(write("a.txt")), answer(FINAL)],
             "There": [answer(FINAL)],
         }
@@ -60,32 +64,32 @@ async def test_nothing_stops_and_nothing_is_lost_or_told_twice(
             where = here.received("run_started", run_id=slow)[0]["conversation_id"]
             await there.call("conversation.subscribe", conversation_id=where)
             await there.until("process_step", run_id=slow)
-            await asyncio.to_thread(leave, cluster.redis)
-            away_since, told = time.monotonic(), len(said(here, slow))
+            await asyncio.to_thread(begin_outage, cluster.redis)
+            outage_began, length = time.monotonic(), len(text_of(here, slow))
             for client, question in ((here, "Here"), (there, "There")):
                 sent = await client.call("message.send", text=question)
                 assert (await client.ended(sent["run_id"]))["params"]["status"] == "complete"
-            await until(lambda: len(said(here, slow)) > told, "what is said while it is away")
+            await until(lambda: len(text_of(here, slow)) > length, "the run continues during the outage")
             assert cluster.effects == ["a.txt"]
-            await asyncio.sleep(REDIS_AWAY - (time.monotonic() - away_since))
+            await asyncio.sleep(REDIS_OUTAGE - (time.monotonic() - outage_began))
             assert not there.received("done", run_id=slow)
-            await asyncio.to_thread(come_back, cluster.redis)
+            await asyncio.to_thread(end_outage, cluster.redis)
             for client in (here, there):
-                await until(lambda client=client: said(client, slow) == "".join(STRINGS), "all words so far")  # type: ignore[misc]
-            over.open()
+                await until(lambda client=client: text_of(client, slow) == "".join(STRINGS), "all text so far")  # type: ignore[misc]
+            may_end.open()
             for client in (here, there):
                 assert (await client.ended(slow))["params"]["status"] == "complete"
                 assert_received_once(client, slow, "".join(STRINGS) + "the end")
-            mine = {each["conversation"]["id"] for each in here.received("conversation_changed")}
+            known = {each["conversation"]["id"] for each in here.received("conversation_changed")}
             await until(
-                lambda: {each["conversation"]["id"] for each in there.received("conversation_changed")} >= mine,
-                "that everybody knows of all conversations",
+                lambda: {each["conversation"]["id"] for each in there.received("conversation_changed")} >= known,
+                "both clients know all conversations",
             )
         assert {(run.status, run.attempt) for run in cluster.stored.runs().values()} == {("complete", 1)}
 
 
-async def test_mail_comes_also_after_a_long_time_without_any(cluster: Cluster) -> None:
-    script = Script({"Tell me": [answer(FINAL)]})
+async def test_messages_arrive_after_a_long_silence(cluster: Cluster) -> None:
+    script = ScriptedModel({"Tell me": [answer(FINAL)]})
     async with (
         model_server(script) as model,
         cluster.server(model) as one,
@@ -104,4 +108,5 @@ async def test_mail_comes_also_after_a_long_time_without_any(cluster: Cluster) -
         assert isinstance(run, StoredRun)
         assert run.attempt == 1
     for server in (one, two):
-        assert "mail of other processes does not come" not in server.log
+        assert "messages from other processes cannot be received" not in server.log
+        assert "no messages arrive although Redis answers" not in server.log

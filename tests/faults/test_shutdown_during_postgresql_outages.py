@@ -1,4 +1,4 @@
-"""A stop ends in a known time, whatever the database does; what could not be written is taken up when it is back."""
+"""A shutdown takes a bounded time whatever the database does, and runs continue when it is back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from tests.client import CallError, connected
 from tests.faults.deployment import Deployment
-from tests.faults.points import Script
+from tests.faults.points import ScriptedModel
 from tests.faults.process import manage
-from tests.faults.serving import DAPHNE, Program
-from tests.faults.waiting import SOON
+from tests.faults.server_commands import DAPHNE, CommandServer
+from tests.faults.waiting import MAX_DELAY
 from tests.faults.watcher import Watcher
 from tests.modelserver import answer, hang, model_server, text
 from tests.postgres import PostgresServer, missing_for_postgres
@@ -25,13 +25,13 @@ pytestmark = [
     pytest.mark.skipif(missing_for_postgres() is not None, reason=str(missing_for_postgres())),
 ]
 
-GRACE = 1.0
-BEYOND = 15.0 + SOON
-"""Seconds that a stop takes at most beyond its grace, as docs/durability.md says, on a slow machine."""
+GRACE_PERIOD = 1.0
+MAX_EXTRA_TIME = 15.0 + MAX_DELAY
+"""Seconds that a shutdown may take beyond its grace period, as docs/durability.md says, on a slow machine."""
 
 
 @contextmanager
-def gone(postgres: PostgresServer) -> Iterator[None]:
+def killed(postgres: PostgresServer) -> Iterator[None]:
     postgres.kill()
     yield
     postgres.start()
@@ -45,53 +45,53 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def token(postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    with monkeypatch.context() as place:
-        place.setenv("DATABASE_URL", postgres.url)
+    with monkeypatch.context() as patch:
+        patch.setenv("DATABASE_URL", postgres.url)
         manage(tmp_path, "migrate", "--verbosity", "0")
         [token] = manage(tmp_path, "create_token", "ada", "--create")
     return token
 
 
-@pytest.mark.parametrize("trouble", [gone, PostgresServer.frozen])
-async def test_it_ends_in_time_and_the_next_start_goes_on(
+@pytest.mark.parametrize("outage", [killed, PostgresServer.frozen])
+async def test_the_server_ends_in_time_and_the_run_continues_after_the_restart(
     deployment: Deployment,
     postgres: PostgresServer,
     token: str,
-    trouble: Callable[[PostgresServer], AbstractContextManager[None]],
+    outage: Callable[[PostgresServer], AbstractContextManager[None]],
 ) -> None:
-    script = Script({"Tell me": [[text("Here is"), hang()], answer("Here is all")]})
-    settings = {"DATABASE_URL": postgres.url, "SHUTDOWN_GRACE": f"{GRACE}"}
-    async with model_server(script) as model, Program(deployment, DAPHNE, model, **settings) as server:
+    script = ScriptedModel({"Tell me": [[text("Here is"), hang()], answer("Here is all")]})
+    settings = {"DATABASE_URL": postgres.url, "SHUTDOWN_GRACE": f"{GRACE_PERIOD}"}
+    async with model_server(script) as model, CommandServer(deployment, DAPHNE, model, **settings) as server:
         await server.start()
         async with connected(server.url, token) as ada:
             sent = await ada.call("message.send", text="Tell me")
             watcher = Watcher(server, token, sent)
             await ada.until("process_step")
-            with trouble(postgres):
-                told_at = time.monotonic()
+            with outage(postgres):
+                signaled_at = time.monotonic()
                 server.terminate()
                 assert await ada.closed() == 4012
                 assert not ada.received("done")
                 assert not ada.received("error")
                 assert await server.ended() == 0
-                took = time.monotonic() - told_at
+                took = time.monotonic() - signaled_at
                 print(f"ended {took:.1f} s after the signal")  # noqa: T201
-                assert GRACE <= took < GRACE + BEYOND
+                assert GRACE_PERIOD <= took < GRACE_PERIOD + MAX_EXTRA_TIME
         await server.start()
         await watcher.ended()
         assert [step["content"] for step in watcher.steps] == ["Here is all"]
 
 
-async def test_a_question_that_waits_for_it_is_refused(
+async def test_a_question_that_waits_for_the_database_is_refused(
     deployment: Deployment, postgres: PostgresServer, token: str
 ) -> None:
     async with model_server(answer("no")) as model:
-        settings = {"DATABASE_URL": postgres.url, "SHUTDOWN_GRACE": f"{GRACE}"}
-        async with Program(deployment, DAPHNE, model, **settings) as server:
+        settings = {"DATABASE_URL": postgres.url, "SHUTDOWN_GRACE": f"{GRACE_PERIOD}"}
+        async with CommandServer(deployment, DAPHNE, model, **settings) as server:
             await server.start()
             async with connected(server.url, token) as ada:
                 await ada.call("models.list")
-                with gone(postgres):
+                with killed(postgres):
                     async with connected(server.url, token) as late:
                         assert await late.closed() == 4012
                     asking = asyncio.create_task(ada.call("message.send", text="Tell me"))

@@ -1,4 +1,4 @@
-"""PostgreSQL is gone: answers go on and are stored when it is back, and nobody takes the runs of who lives."""
+"""During an outage of PostgreSQL runs continue; they are stored afterwards, and no process claims runs of another."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import pytest
 from tests.client import CallError, Client
 from tests.cluster.run_checks import assert_received_once
 from tests.faults.cluster import Cluster
-from tests.faults.lengths import AT_LENGTH, POSTGRESQL_AWAY
-from tests.faults.points import ANSWER, FINAL, Script, write
+from tests.faults.durations import FULL_LENGTH, POSTGRESQL_OUTAGE
+from tests.faults.points import ANSWER, FINAL, ScriptedModel, write
 from tests.faults.waiting import until
 from tests.modelserver import Gate, Reply, answer, calls, done, finish, model_server, pause, text, usage, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
-EVERY = 0.2
-STRINGS = [f"word {number} " for number in range(round(POSTGRESQL_AWAY / EVERY))]
-SETTINGS = {"RUN_HEARTBEAT": "4"} | ({} if AT_LENGTH else {"FAULTS_PATIENCE": "2"})
-"""At length with the patience that the product has."""
+WORD_INTERVAL = 0.2
+STRINGS = [f"word {number} " for number in range(round(POSTGRESQL_OUTAGE / WORD_INTERVAL))]
+SETTINGS = {"RUN_HEARTBEAT": "4"} | ({} if FULL_LENGTH else {"FAULTS_WRITE_TIMEOUT": "2"})
+"""At full length with the default write timeout."""
 
 
-async def unavailable(client: Client, question: str) -> None:
-    """Asks, and is refused."""
+async def assert_unavailable(client: Client, question: str) -> None:
+    """Asserts that the question is refused as `unavailable`."""
     refusal = await client.response(await client.send("message.send", text=question, request_id=question))
     assert refusal["error"]["data"]["code"] == "unavailable"
     assert refusal["error"]["message"]
 
 
-async def accepted(client: Client, question: str) -> str:
-    """Asks as a client does that is told `unavailable`: the same again, under the same request_id. The run's id."""
+async def send_until_accepted(client: Client, question: str) -> str:
+    """Sends the question with the same request_id until it is accepted, and returns the id of the run."""
     for _ in range(20):
         try:
             sent = await client.call("message.send", text=question, request_id=question)
@@ -44,24 +44,24 @@ async def accepted(client: Client, question: str) -> str:
     raise AssertionError("it was never accepted")
 
 
-def said(client: Client, run_id: str) -> int:
+def length_of(client: Client, run_id: str) -> int:
     return sum(len(step["content"]) for step in client.steps(run_id))
 
 
-async def tells(client: Client, run_id: str, characters: int) -> None:
-    """Returns when so much of the run was told, at least."""
-    await until(lambda: said(client, run_id) >= characters, f"{characters} characters are told")
+async def until_length(client: Client, run_id: str, characters: int) -> None:
+    """Waits until the client has received at least so many characters of the run."""
+    await until(lambda: length_of(client, run_id) >= characters, f"{characters} characters are lengths")
 
 
-async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken(cluster: Cluster) -> None:
-    begun, over = Gate(), Gate()
-    slowly = [part for word in STRINGS for part in (text(word), pause(EVERY))]
+async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken_over(cluster: Cluster) -> None:
+    outage_begun, may_end = Gate(), Gate()
+    slow_reply = [part for word in STRINGS for part in (text(word), pause(WORD_INTERVAL))]
     questions: dict[str, list[Reply]] = {
-        "Slowly": [[*slowly, wait_for(over), finish(), usage(), done()]],
-        "Write": [[wait_for(begun), *calls(write("a.txt"))], ANSWER],
-        "Short": [[wait_for(begun), *answer(FINAL)]],
+        "Slowly": [[*slow_reply, wait_for(may_end), finish(), usage(), done()]],
+        "Write": [[wait_for(outage_begun), *calls(write("a.txt"))], ANSWER],
+        "Short": [[wait_for(outage_begun), *answer(FINAL)]],
     }
-    script = Script({**questions, "Meanwhile here": [answer(FINAL)], "Meanwhile there": [answer(FINAL)]})
+    script = ScriptedModel({**questions, "Meanwhile here": [answer(FINAL)], "Meanwhile there": [answer(FINAL)]})
     async with (
         model_server(script) as model,
         cluster.server(model, **SETTINGS) as one,
@@ -77,21 +77,26 @@ async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken
             owners = {run.owner for run in cluster.stored.runs().values()}
             await asyncio.to_thread(cluster.postgres.stop)
             try:
-                away_since, told = time.monotonic(), [said(client, runs["Slowly"]) for client in (here, there)]
-                begun.open()
-                await asyncio.gather(unavailable(here, "Meanwhile here"), unavailable(there, "Meanwhile there"))
-                for client, before in zip((here, there), told, strict=True):
-                    await tells(client, runs["Slowly"], before + 1)
-                    await tells(client, runs["Short"], len(FINAL))
-                await asyncio.sleep(POSTGRESQL_AWAY - (time.monotonic() - away_since))
+                outage_began, lengths = (
+                    time.monotonic(),
+                    [length_of(client, runs["Slowly"]) for client in (here, there)],
+                )
+                outage_begun.open()
+                await asyncio.gather(
+                    assert_unavailable(here, "Meanwhile here"), assert_unavailable(there, "Meanwhile there")
+                )
+                for client, before in zip((here, there), lengths, strict=True):
+                    await until_length(client, runs["Slowly"], before + 1)
+                    await until_length(client, runs["Short"], len(FINAL))
+                await asyncio.sleep(POSTGRESQL_OUTAGE - (time.monotonic() - outage_began))
                 assert cluster.effects == []
                 assert not here.received("done")
                 assert not there.received("done")
             finally:
                 await asyncio.to_thread(cluster.postgres.start)
-            over.open()
-            runs["Meanwhile here"] = await accepted(here, "Meanwhile here")
-            await accepted(there, "Meanwhile there")
+            may_end.open()
+            runs["Meanwhile here"] = await send_until_accepted(here, "Meanwhile here")
+            await send_until_accepted(there, "Meanwhile there")
             for client in (here, there):
                 for question in questions:
                     assert (await client.ended(runs[question], within=60))["params"]["status"] == "complete"
@@ -103,5 +108,5 @@ async def test_nothing_is_lost_no_tool_with_effects_starts_and_no_lease_is_taken
         assert {(run.status, run.attempt) for run in stored.values()} == {("complete", 1)}
         assert {stored[runs[question]].owner for question in questions} == owners
         assert cluster.effects == ["a.txt"]
-        assert len(cluster.stored.questions()) == len(script.asked) == 5
-        assert set(script.asked.values()) == {1, 2}
+        assert len(cluster.stored.questions()) == len(script.calls) == 5
+        assert set(script.calls.values()) == {1, 2}

@@ -1,4 +1,4 @@
-"""SQLite is locked by somebody else, or the disk is full: answers go on, and are stored when it is over."""
+"""While SQLite is locked by another program or the disk is full, runs continue; they are stored afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.client import CallError, Client
 from tests.faults.deployment import Deployment
-from tests.faults.points import ANSWER, FINAL, Script, write
+from tests.faults.points import ANSWER, FINAL, ScriptedModel, write
 from tests.faults.process import ServerProcess
 from tests.faults.waiting import until
 from tests.modelserver import Gate, answer, calls, done, finish, model_server, pause, text, usage, wait_for
@@ -22,14 +22,14 @@ from tests.modelserver import Gate, answer, calls, done, finish, model_server, p
 pytestmark = pytest.mark.faults
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit another process")
-Trouble = Callable[[Deployment, ServerProcess], Any]
+Fault = Callable[[Deployment, ServerProcess], Any]
 
 STRINGS = [f"word {number} " for number in range(30)]
 
 
 @contextmanager
 def locked(deployment: Deployment, server: ServerProcess) -> Iterator[None]:
-    """Another program is in the middle of writing."""
+    """Locks the database as another program that is writing."""
     other = sqlite3.connect(deployment.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     yield
@@ -38,23 +38,23 @@ def locked(deployment: Deployment, server: ServerProcess) -> Iterator[None]:
 
 @contextmanager
 def full(deployment: Deployment, server: ServerProcess) -> Iterator[None]:
-    """No file can become larger than the database's journal is now."""
+    """Limits the size of all files to the current size of the database journal."""
     journal = deployment.database.with_name(f"{deployment.database.name}-wal")
-    _, most = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, most))
+    _, hard_limit = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (journal.stat().st_size, hard_limit))
     yield
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (most, most))
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
 
 
-async def unavailable(client: Client, **question: str) -> None:
-    """Asks, and is refused."""
+async def assert_unavailable(client: Client, **question: str) -> None:
+    """Asserts that the question is refused as `unavailable`."""
     with pytest.raises(CallError) as error:
         await client.call("message.send", **question)
     assert error.value.data["code"] == "unavailable"
 
 
-async def accepted(ada: Client, **params: Any) -> dict[str, Any]:
-    """Asks as a client does that is told `unavailable`: the same again, under the same request_id."""
+async def send_until_accepted(ada: Client, **params: Any) -> dict[str, Any]:
+    """Sends the question with the same request_id until it is accepted."""
     for _ in range(5):
         try:
             return await ada.call("message.send", **params)
@@ -64,36 +64,34 @@ async def accepted(ada: Client, **params: Any) -> dict[str, Any]:
     raise AssertionError("it was never accepted")
 
 
-@pytest.mark.parametrize("trouble", [locked, pytest.param(full, marks=on_linux)])
-async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
-    deployment: Deployment, trouble: Trouble
-) -> None:
-    begun, over = Gate(), Gate()
-    slowly = [part for word in STRINGS for part in (text(word), pause(0.1))]
-    script = Script(
+@pytest.mark.parametrize("fault", [locked, pytest.param(full, marks=on_linux)])
+async def test_nothing_is_lost_and_no_tool_with_effects_starts(deployment: Deployment, fault: Fault) -> None:
+    fault_begun, may_end = Gate(), Gate()
+    slow_reply = [part for word in STRINGS for part in (text(word), pause(0.1))]
+    script = ScriptedModel(
         {
-            "Slowly": [[*slowly, wait_for(over), finish(), usage(), done()]],
-            "Write": [[wait_for(begun), *calls(write("a.txt"))], ANSWER],
+            "Slowly": [[*slow_reply, wait_for(may_end), finish(), usage(), done()]],
+            "Write": [[wait_for(fault_begun), *calls(write("a.txt"))], ANSWER],
             "Again": [answer(FINAL)],
         }
     )
-    async with model_server(script) as model, deployment.server(model, FAULTS_PATIENCE="1") as server:
+    async with model_server(script) as model, deployment.server(model, FAULTS_WRITE_TIMEOUT="1") as server:
         await server.start()
         effects = server.var_dir / "effects"
         async with deployment.client(server) as ada:
             slow = await ada.call("message.send", text="Slowly")
             writing = await ada.call("message.send", text="Write")
             await ada.until("process_step", run_id=slow["run_id"])
-            with trouble(deployment, server):
-                begun.open()
-                told = len(ada.steps(slow["run_id"])[0]["content"])
-                await unavailable(ada, text="Again", request_id="again")
-                await until(lambda: len(ada.steps(slow["run_id"])[0]["content"]) > told, "it is told further")
+            with fault(deployment, server):
+                fault_begun.open()
+                length = len(ada.steps(slow["run_id"])[0]["content"])
+                await assert_unavailable(ada, text="Again", request_id="again")
+                await until(lambda: len(ada.steps(slow["run_id"])[0]["content"]) > length, "the run continues")
                 assert ada.steps(writing["run_id"])[0]["status"] == "streaming"
                 assert not effects.exists()
                 assert not ada.received("done")
-            over.open()
-            again = await accepted(ada, text="Again", request_id="again")
+            may_end.open()
+            again = await send_until_accepted(ada, text="Again", request_id="again")
             for sent in (slow, writing, again):
                 assert (await ada.ended(sent["run_id"]))["params"]["status"] == "complete"
             stored = deployment.stored
@@ -103,8 +101,8 @@ async def test_nothing_is_lost_and_no_tool_with_effects_starts_meanwhile(
             assert sorted(stored.questions()) == ["Again", "Slowly", "Write"]
 
 
-async def test_a_question_waits_for_a_short_while(deployment: Deployment) -> None:
-    script = Script({"Wait": [answer(FINAL)]})
+async def test_a_question_waits_briefly_for_the_database(deployment: Deployment) -> None:
+    script = ScriptedModel({"Wait": [answer(FINAL)]})
     async with model_server(script) as model, deployment.server(model) as server:
         await server.start()
         async with deployment.client(server) as ada:

@@ -1,4 +1,4 @@
-"""SIGTERM to the process that makes a run, while others serve: they go on with it as soon as its grace is over."""
+"""SIGTERM to the owner of a run: another process continues the run as soon as the grace period is over."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import pytest
 
 from tests.client import Client
 from tests.faults.cluster import Cluster
-from tests.faults.points import FINAL, Script
-from tests.faults.waiting import LONG_LEASE, SOON, until
+from tests.faults.points import FINAL, ScriptedModel
+from tests.faults.waiting import LONG_LEASE, MAX_DELAY, until
 from tests.modelserver import answer, hang, model_server, pause, text
 
 logger = logging.getLogger(__name__)
 
 pytestmark = [pytest.mark.faults, pytest.mark.requires_postgres, pytest.mark.requires_redis]
 
-GRACE = 1.5
-EVERY = 0.1
+GRACE_PERIOD = 1.5
+WORD_INTERVAL = 0.1
 
 
-def said(client: Client, run_id: str) -> str:
+def text_of(client: Client, run_id: str) -> str:
     return "".join(step["content"] for step in client.steps(run_id))
 
 
-async def test_the_other_serves_its_watchers_meanwhile_and_goes_on_at_once(cluster: Cluster) -> None:
-    words = [f"word {number} " for number in range(round(GRACE / EVERY))]
-    cut = [*[part for word in words for part in (text(word), pause(EVERY))], hang()]
-    script = Script({"Long": [cut, answer(FINAL)], "Short": [[text("It is "), pause(0.5), *answer("short")]]})
+async def test_the_other_process_serves_the_watchers_and_continues_the_run_at_once(cluster: Cluster) -> None:
+    words = [f"word {number} " for number in range(round(GRACE_PERIOD / WORD_INTERVAL))]
+    cut = [*[part for word in words for part in (text(word), pause(WORD_INTERVAL))], hang()]
+    script = ScriptedModel({"Long": [cut, answer(FINAL)], "Short": [[text("It is "), pause(0.5), *answer("short")]]})
     async with (
         model_server(script) as model,
-        cluster.server(model, SHUTDOWN_GRACE=f"{GRACE}", **LONG_LEASE) as one,
+        cluster.server(model, SHUTDOWN_GRACE=f"{GRACE_PERIOD}", **LONG_LEASE) as one,
         cluster.server(model, **LONG_LEASE) as two,
     ):
         await asyncio.gather(one.start(), two.start())
@@ -45,21 +45,21 @@ async def test_the_other_serves_its_watchers_meanwhile_and_goes_on_at_once(clust
             await watcher.subscribed()
             await there.until("process_step", run_id=long_run)
             one.terminate()
-            told_at, told = time.monotonic(), said(there, long_run)
-            await until(lambda: len(said(there, long_run)) > len(told), "it is told further")
+            signaled_at, text_before = time.monotonic(), text_of(there, long_run)
+            await until(lambda: len(text_of(there, long_run)) > len(text_before), "the run continues")
             assert (await there.ended(short_run))["params"]["status"] == "complete"
             assert (await there.ended(long_run))["params"]["status"] == "complete"
             await watcher.ended()
             assert await here.closed() == 4012
-        assert watcher.codes[0] == 4012
+        assert watcher.close_codes[0] == 4012
         assert await one.ended() == 0
         for steps in (there.steps(long_run), watcher.steps):
             assert [step["content"] for step in steps] == [FINAL]
-        over = told_at + GRACE
-        silence = min(moment for moment in there.arrival_times(long_run) if moment > over) - over
-        logger.info("heard of again %.2f s after the end of the grace", silence)
-        assert silence < SOON
-        assert watcher.silence_after(over) < SOON
+        grace_ended = signaled_at + GRACE_PERIOD
+        silence = min(moment for moment in there.arrival_times(long_run) if moment > grace_ended) - grace_ended
+        logger.info("next notification %.2f s after the grace period", silence)
+        assert silence < MAX_DELAY
+        assert watcher.silence_after(grace_ended) < MAX_DELAY
         stored = cluster.stored.runs()
         assert [(stored[run].status, stored[run].attempt) for run in (long_run, short_run)] == [
             ("complete", 2),
@@ -67,9 +67,9 @@ async def test_the_other_serves_its_watchers_meanwhile_and_goes_on_at_once(clust
         ]
 
 
-async def test_killed_and_started_again_they_go_on_though_nobody_is_connected(cluster: Cluster) -> None:
+async def test_after_all_processes_were_killed_one_restart_completes_the_runs_without_clients(cluster: Cluster) -> None:
     questions = [f"Question {number}" for number in range(6)]
-    script = Script({question: [[text("An "), hang()], answer(FINAL)] for question in questions})
+    script = ScriptedModel({question: [[text("An "), hang()], answer(FINAL)] for question in questions})
     stored = cluster.stored
     async with (
         model_server(script) as model,
@@ -91,4 +91,4 @@ async def test_killed_and_started_again_they_go_on_though_nobody_is_connected(cl
         each["run_id"]: ("complete", 2) for each in sent
     }
     assert [stored.steps(each["run_id"]) for each in sent] == [[("text", FINAL)]] * len(sent)
-    assert set(script.asked.values()) == {2}
+    assert set(script.calls.values()) == {2}

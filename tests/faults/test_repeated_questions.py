@@ -1,4 +1,4 @@
-"""A client that got no answer to message.send sends it again, with the same request_id."""
+"""A client that got no response to message.send sends it again with the same request_id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.cluster import Cluster
 from tests.faults.deployment import Deployment
-from tests.faults.points import FINAL, Script
+from tests.faults.points import FINAL, ScriptedModel
 from tests.modelserver import answer, model_server
 
 pytestmark = pytest.mark.faults
@@ -16,18 +16,20 @@ pytestmark = pytest.mark.faults
 QUESTION = {"text": "Tell me", "request_id": "the first"}
 
 
-async def test_also_if_the_server_was_killed_before_it_was_stored_and_again_right_after(deployment: Deployment) -> None:
-    script = Script({"Tell me": [answer(FINAL)]})
+async def test_a_question_repeated_after_kills_before_and_after_its_commit_is_asked_once(
+    deployment: Deployment,
+) -> None:
+    script = ScriptedModel({"Tell me": [answer(FINAL)]})
     async with model_server(script) as model, deployment.server(model) as server:
         await server.start()
-        for place in ("ask_once-before-commit", "ask_once-after-commit"):
-            server.hold(place)
+        for failpoint in ("ask_once-before-commit", "ask_once-after-commit"):
+            server.hold(failpoint)
             async with deployment.client(server) as ada:
                 await ada.send("message.send", **QUESTION)
-                await server.reached(place)
+                await server.reached(failpoint)
                 server.kill()
                 assert await ada.closed() == 1006
-            assert len(deployment.stored.questions()) == (place == "ask_once-after-commit")
+            assert len(deployment.stored.questions()) == (failpoint == "ask_once-after-commit")
             await server.start()
         async with deployment.client(server) as ada:
             sent = await ada.call("message.send", **QUESTION)
@@ -36,14 +38,14 @@ async def test_also_if_the_server_was_killed_before_it_was_stored_and_again_righ
             got = await ada.call("conversation.get", conversation_id=sent["conversation_id"])
         assert [message["content"]["text"] for message in got["messages"]] == ["Tell me", FINAL]
         assert list(deployment.stored.runs()) == [sent["run_id"]]
-        assert script.asked["Tell me"] == 1
+        assert script.calls["Tell me"] == 1
 
 
 @pytest.mark.requires_postgres
 @pytest.mark.requires_redis
-async def test_also_if_it_is_sent_to_two_processes_at_once(cluster: Cluster) -> None:
+async def test_a_question_sent_to_two_processes_at_once_is_asked_once(cluster: Cluster) -> None:
     questions = [f"Question {number}" for number in range(20)]
-    script = Script({question: [answer(FINAL)] for question in questions})
+    script = ScriptedModel({question: [answer(FINAL)] for question in questions})
     async with (
         model_server(script) as model,
         cluster.server(model) as one,
@@ -59,4 +61,4 @@ async def test_also_if_it_is_sent_to_two_processes_at_once(cluster: Cluster) -> 
                     assert (await client.ended(first["run_id"]))["params"]["status"] == "complete"
         assert sorted(cluster.stored.questions()) == sorted(questions)
         assert len(cluster.stored.runs()) == len(questions)
-        assert set(script.asked.values()) == {1}
+        assert set(script.calls.values()) == {1}

@@ -4,16 +4,16 @@ import pytest
 
 from conversations.llm.tokens import estimate_tokens
 from tests.faults.deployment import Deployment
-from tests.faults.points import FINAL, Script
-from tests.faults.stored import Entry
+from tests.faults.points import FINAL, ScriptedModel
+from tests.faults.stored import LedgerEntry
 from tests.faults.waiting import until
 from tests.modelserver import answer, hang, model_server, text
 
 pytestmark = pytest.mark.faults
 
 
-async def test_the_answer_arrives_and_the_words_that_were_cut_are_counted_once(deployment: Deployment) -> None:
-    script = Script({"Tell me": [[text("Here is"), hang()], answer(FINAL, completion=5)]})
+async def test_the_answer_arrives_and_the_interrupted_text_is_counted_once(deployment: Deployment) -> None:
+    script = ScriptedModel({"Tell me": [[text("Here is"), hang()], answer(FINAL, completion=5)]})
     stored = deployment.stored
     async with model_server(script) as model, deployment.server(model) as server:
         await server.start()
@@ -29,6 +29,6 @@ async def test_the_answer_arrives_and_the_words_that_were_cut_are_counted_once(d
         await server.start()
         await watcher.ended()
     assert [step["content"] for step in watcher.steps] == [FINAL]
-    assert script.asked["Tell me"] == 2
-    cut = Entry(1, 1, True, estimate_tokens("Here is"))
-    assert stored.ledger(sent["run_id"]) == [cut, Entry(3, 1, False, 5)]
+    assert script.calls["Tell me"] == 2
+    cut = LedgerEntry(1, 1, True, estimate_tokens("Here is"))
+    assert stored.ledger(sent["run_id"]) == [cut, LedgerEntry(3, 1, False, 5)]
