@@ -12,7 +12,7 @@ from tests.programs import NODE_MODULES
 
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SCREENS = {"large": (1280, 800), "small": (375, 812)}
-RUN = "() => axe.run(document, {resultTypes: ['violations']})"
+RUN_AXE = "() => axe.run(document, {resultTypes: ['violations']})"
 
 
 @cache
@@ -24,7 +24,7 @@ def violations(page: Page) -> list[str]:
     """Returns a line per violation: the rule, the element and axe's summary."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(axe())
-    found: dict[str, Any] = page.evaluate(RUN)
+    found: dict[str, Any] = page.evaluate(RUN_AXE)
     return [
         f"{rule['id']}: {node['html'][:200]} ({node['failureSummary']})"
         for rule in found["violations"]

@@ -17,7 +17,7 @@ from tests.modelserver import MODEL, ModelRequest, Reply, answer
 TRUSTED_IMAGES = "pictures.example"
 """The only host from which images in answers are loaded."""
 USERNAME, PASSWORD = "ada", "correct horse battery"
-OWN_ADDRESS = re.compile(r"(http|ws)://(127\.0\.0\.1|localhost)[:/]|(data|blob):")
+LOCAL_URL = re.compile(r"(http|ws)://(127\.0\.0\.1|localhost)[:/]|(data|blob):")
 
 
 class ScriptedModel:
@@ -76,9 +76,9 @@ def record_browser_errors(page: Page) -> list[str]:
         if message.type in ("error", "warning"):
             found.append(f"{message.text} ({message.location['url']})")
 
-    def add_foreign_url(address: str) -> None:
-        if not OWN_ADDRESS.match(address):
-            found.append(f"a request to {address}")
+    def add_foreign_url(url: str) -> None:
+        if not LOCAL_URL.match(url):
+            found.append(f"a request to {url}")
 
     page.on("console", add_message)
     page.on("pageerror", lambda error: found.append(str(error)))

@@ -46,18 +46,18 @@ def conversation(ada: User) -> Conversation:
 def add_exchange(conversation: Conversation) -> Callable[..., Message]:
     """Adds a question and an answer with the given step fields to the end of the branch, and returns the answer."""
 
-    def add_exchange(question: str, *steps: dict[str, Any], status: str = "complete", **run: Any) -> Message:
-        asked = Message.objects.create(
-            conversation=conversation, parent=conversation.leaf, role=Message.Role.USER, text=question
+    def add_exchange(text: str, *steps: dict[str, Any], status: str = "complete", **run: Any) -> Message:
+        question = Message.objects.create(
+            conversation=conversation, parent=conversation.leaf, role=Message.Role.USER, text=text
         )
         answer = Message.objects.create(
-            conversation=conversation, parent=asked, role=Message.Role.ASSISTANT, status=status, model="small"
+            conversation=conversation, parent=question, role=Message.Role.ASSISTANT, status=status, model="small"
         )
         live = status == Message.Status.STREAMING
         Run.objects.create(
             user=conversation.owner,
             conversation=conversation,
-            user_message=asked,
+            user_message=question,
             message=answer,
             model="small",
             status=Run.Status.RUNNING if live else status,

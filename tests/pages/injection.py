@@ -49,9 +49,9 @@ class InjectionDetector:
         self.dialogs: list[str] = []
         """Dialogs that opened: the hostile inputs call `alert` if they run."""
         page.add_init_script(REPORT_POLICY_VIOLATIONS)
-        page.on("dialog", self._opened)
+        page.on("dialog", self._handle_dialog)
 
-    def _opened(self, dialog: Dialog) -> None:
+    def _handle_dialog(self, dialog: Dialog) -> None:
         if dialog.type == "beforeunload":
             dialog.accept()
         else:

@@ -24,16 +24,18 @@ def add_exchanges(database_path: Path, conversation_id: str, exchanges: int) -> 
         step = dict(
             connection.execute("SELECT * FROM conversations_step WHERE message_id = ?", [answer["id"]]).fetchone()
         )
-        leaf, moment = answer["id"], datetime.fromisoformat(answer["created_at"])
+        leaf, first_created = answer["id"], datetime.fromisoformat(answer["created_at"])
         for number in range(exchanges):
-            created = {"created_at": str(moment + timedelta(seconds=number + 1))}
-            asked = question | created | {"id": uuid.uuid4().hex, "parent_id": leaf, "text": f"question {number}."}
+            created = {"created_at": str(first_created + timedelta(seconds=number + 1))}
+            new_question = (
+                question | created | {"id": uuid.uuid4().hex, "parent_id": leaf, "text": f"question {number}."}
+            )
             text = "\n\n".join(f"answer {number}, paragraph {line}." for line in range(1 + number * 7 % 23))
-            answered = answer | created | {"id": uuid.uuid4().hex, "parent_id": asked["id"], "text": text}
-            leaf = answered["id"]
-            _insert(connection, "conversations_message", asked)
-            _insert(connection, "conversations_message", answered)
-            ids = {"id": uuid.uuid4().hex, "user_message_id": asked["id"], "message_id": leaf}
+            new_answer = answer | created | {"id": uuid.uuid4().hex, "parent_id": new_question["id"], "text": text}
+            leaf = new_answer["id"]
+            _insert(connection, "conversations_message", new_question)
+            _insert(connection, "conversations_message", new_answer)
+            ids = {"id": uuid.uuid4().hex, "user_message_id": new_question["id"], "message_id": leaf}
             _insert(connection, "conversations_run", run | ids)
             content = {"message_id": leaf, "content": text, "size": len(text), "html": None}
             _insert(connection, "conversations_step", {k: v for k, v in step.items() if k != "id"} | content)

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.requires_node
 
 
 @pytest.fixture
-def asked(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
+def answered_chat(chat: Chat, page: Page, model: ScriptedModel) -> Chat:
     """Returns a conversation whose answer has a second version."""
     chat.ask("Do whales sing?")
     chat.wait_for_answer("Whales sing.")

@@ -34,7 +34,7 @@ def requests(model: ScriptedModel) -> list[ModelRequest]:
 
 
 @pytest.fixture
-def asked(chat: Chat, requests: list[ModelRequest]) -> Chat:
+def answered_chat(chat: Chat, requests: list[ModelRequest]) -> Chat:
     """Returns a conversation with one answer."""
     chat.ask("Do whales sing?")
     chat.wait_for_answer("Whales sing.")

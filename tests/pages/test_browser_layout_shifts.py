@@ -17,7 +17,7 @@ from playwright.sync_api import Page, StorageState, expect
 from tests.modelserver import Gate, Part, calls, done, finish, pause, text, thinking, tool_call, usage, wait_for
 from tests.pages.browsing import Chat, ScriptedModel
 
-OBSERVE = """
+OBSERVE_LAYOUT_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const { value, hadRecentInput, sources } of list.getEntries()) {
@@ -33,7 +33,7 @@ RECENT_INPUT_SECONDS = 0.6
 """Seconds after a key or click in which the browser attributes shifts to the user's input."""
 FIRST_PAINT_SECONDS = 0.7
 PARAGRAPH = "Whales sing **long** songs, with `rhymes`, which they learn from each other over thousands of miles.\n\n"
-MIXED = """## Songs
+BLOCKS = """## Songs
 
 - one
 - two
@@ -59,7 +59,7 @@ def streamed(source: str, *, every: float = 0.01) -> list[Part]:
 
 
 def record_layout_shifts(page: Page) -> None:
-    page.add_init_script(OBSERVE)
+    page.add_init_script(OBSERVE_LAYOUT_SHIFTS)
     page.reload(wait_until="networkidle")
 
 
@@ -102,7 +102,7 @@ def layout_shift(page: Page) -> tuple[float, Any]:
 @pytest.mark.parametrize("width", [1280, 375])
 def test_a_slowly_loading_page_does_not_shift(width: int, site: str, signed_in_state: StorageState, page: Page) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    page.add_init_script(OBSERVE)
+    page.add_init_script(OBSERVE_LAYOUT_SHIFTS)
     cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in signed_in_state["cookies"])
     with page_in_two_parts(site, "data-suggestion", cookies) as address:
         page.goto(address)
@@ -119,7 +119,7 @@ def test_an_answer_does_not_shift_from_its_first_word_to_the_stored_rendering(
 ) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     record_layout_shifts(page)
-    model.reply = [pause(RECENT_INPUT_SECONDS), *streamed((PARAGRAPH + MIXED) * length), finish(), usage(), done()]
+    model.reply = [pause(RECENT_INPUT_SECONDS), *streamed((PARAGRAPH + BLOCKS) * length), finish(), usage(), done()]
     chat.ask("Tell me of whales")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
     expect(chat.answer.locator("table").last).to_be_visible()
@@ -136,7 +136,7 @@ def test_collapsing_thinking_and_tool_calls_do_not_shift_the_page(chat: Chat, pa
         *(part for word in PARAGRAPH.split(" ") for part in (thinking(f"{word} "), pause(0.01))),
         tool_call("calculator", {"expression": "6*7"}),
     )
-    replies = iter([called, [*streamed(PARAGRAPH + MIXED), finish(), usage(), done()]])
+    replies = iter([called, [*streamed(PARAGRAPH + BLOCKS), finish(), usage(), done()]])
     model.reply = lambda request: next(replies)
     chat.ask("Think, reckon and tell")
     expect(chat.answer.locator(".message-footer")).to_contain_text("tokens", timeout=30_000)
@@ -152,10 +152,10 @@ def test_a_scrolled_up_view_does_not_shift_while_the_answer_streams_and_ends(
     record_layout_shifts(page)
     gate = Gate()
     model.reply = [
-        *(text(PARAGRAPH + MIXED) for _ in range(10)),
+        *(text(PARAGRAPH + BLOCKS) for _ in range(10)),
         wait_for(gate),
         pause(RECENT_INPUT_SECONDS),
-        *streamed(PARAGRAPH + MIXED),
+        *streamed(PARAGRAPH + BLOCKS),
         *(finish(), usage(), done()),
     ]
     chat.ask("Tell me of whales")

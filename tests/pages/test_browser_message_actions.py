@@ -210,10 +210,10 @@ def test_answering_again_creates_a_second_version(chat: Chat, page: Page, model:
 def test_an_answer_can_be_regenerated_with_another_model(chat: Chat, page: Page, model: ScriptedModel) -> None:
     chat.ask("Do whales sing?")
     chat.wait_for_answer("Whales sing.")
-    asked: list[object] = []
+    requested_models: list[object] = []
 
     def reply(request: ModelRequest) -> Reply:
-        asked.append(request.body["model"])
+        requested_models.append(request.body["model"])
         return answer("They do indeed.")
 
     model.reply = reply
@@ -221,7 +221,7 @@ def test_an_answer_can_be_regenerated_with_another_model(chat: Chat, page: Page,
     page.get_by_role("menu", name="Models").get_by_role("menuitemradio", name="other-model").click()
     chat.wait_for_answer("They do indeed.")
     expect(chat.answer.locator(".figures span").first).to_have_text("other-model")
-    assert asked == ["other-model"]
+    assert requested_models == ["other-model"]
 
 
 def test_answers_cannot_be_regenerated_during_a_run(chat: Chat, page: Page, model: ScriptedModel) -> None:

@@ -28,17 +28,17 @@ def name(chat: Chat, page: Page) -> str:
 
 
 def test_a_chat_started_in_a_project_belongs_to_it(chat: Chat, page: Page, name: str, model: ScriptedModel) -> None:
-    asked: list[str] = []
+    system_prompts: list[str] = []
 
     def reply(request: object) -> object:
-        asked.append(str(request.body["messages"][0]["content"]))  # type: ignore[attr-defined]
+        system_prompts.append(str(request.body["messages"][0]["content"]))  # type: ignore[attr-defined]
         return answer("La la la.")
 
     model.reply = reply  # type: ignore[assignment]
     page.get_by_role("main").get_by_role("link", name="New chat").click()
     expect(page.locator(".chat-project")).to_have_text(name)
     title = start_conversation(chat)
-    assert "Sing in every answer." in asked[0]
+    assert "Sing in every answer." in system_prompts[0]
     page.reload()
     page.locator(".chat-project").click()
     expect(page.get_by_role("main").locator(".conversation")).to_have_text([title])

@@ -59,9 +59,9 @@ def test_archived_conversations_are_not_listed(ada_client: Client, ada: User) ->
 
 def test_a_conversation_with_a_live_run_is_marked(ada_client: Client, ada: User, conversation: Conversation) -> None:
     assert 'class="conversation live"' not in ada_client.get("/conversations/").content.decode()
-    asked = Message.objects.create(conversation=conversation, role="user")
-    answer = Message.objects.create(conversation=conversation, role="assistant", parent=asked, status="streaming")
-    Run.objects.create(user=ada, conversation=conversation, user_message=asked, message=answer, model="small")
+    question = Message.objects.create(conversation=conversation, role="user")
+    answer = Message.objects.create(conversation=conversation, role="assistant", parent=question, status="streaming")
+    Run.objects.create(user=ada, conversation=conversation, user_message=question, message=answer, model="small")
     assert 'class="conversation live"' in ada_client.get("/conversations/").content.decode()
 
 

@@ -18,7 +18,7 @@ from accounts.sessions import SessionStore
 from conversations.models import Conversation, Project, TokenUsage
 from conversations.runner.revocation import Authentication, revoked_authentications
 
-PASSWORD, NEW = "correct horse battery", "another one entirely"
+PASSWORD, NEW_PASSWORD = "correct horse battery", "another one entirely"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
@@ -48,11 +48,11 @@ def authentication(user: User, client: Client) -> Authentication:
 
 def test_changing_the_password_signs_out_all_other_sessions(ada: User) -> None:
     here, there = sign_in(ada), sign_in(ada)
-    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    form = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
     assert "Your password has been changed." in here.post("/settings/security/", form, follow=True).content.decode()
     assert is_signed_in(here)
     assert not is_signed_in(there)
-    assert is_signed_in(sign_in(ada, password=NEW))
+    assert is_signed_in(sign_in(ada, password=NEW_PASSWORD))
 
 
 @pytest.mark.parametrize(
@@ -66,10 +66,10 @@ def test_changing_the_password_signs_out_all_other_sessions(ada: User) -> None:
 def test_an_invalid_password_change_is_refused(
     changes: dict[str, str], field: str, ada_client: Client, ada: User
 ) -> None:
-    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW, **changes}
+    form = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD, **changes}
     response = ada_client.post("/settings/security/", form)
     assert response.context["form"].errors.keys() == {field}
-    assert NEW not in response.content.decode()
+    assert NEW_PASSWORD not in response.content.decode()
     ada.refresh_from_db()
     assert ada.check_password(PASSWORD)
 
