@@ -7,7 +7,7 @@ from conversations.llm.client import ModelClient
 
 @pytest.fixture
 async def client() -> AsyncIterator[ModelClient]:
-    """A client that does not wait long before it tries again."""
+    """Yields a client with short waits between retries."""
     client = ModelClient(backoff=0.01)
     yield client
     await client.close()

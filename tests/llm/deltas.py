@@ -1,4 +1,4 @@
-"""Deltas in the form that tests compare."""
+"""Decoding and joining deltas for comparison in tests."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ Outcome = tuple[list[Delta], str]
 
 
 def decode(*pieces: bytes) -> Outcome:
-    """The deltas of a body that came in these pieces, adjacent ones joined, and the code of the error, or ""."""
+    """Returns the joined deltas of a body that arrived in these pieces, and the error code, or ""."""
     decoder = ResponseDecoder()
     deltas: list[Delta] = []
     try:
@@ -22,11 +22,11 @@ def decode(*pieces: bytes) -> Outcome:
         else:
             decoder.end()
     except LLMError as error:
-        return joined([*deltas, *decoder.chunks.take()]), error.code
-    return joined([*deltas, *decoder.chunks.take()]), ""
+        return join_deltas([*deltas, *decoder.chunks.take()]), error.code
+    return join_deltas([*deltas, *decoder.chunks.take()]), ""
 
 
-def joined(deltas: Iterable[Delta]) -> list[Delta]:
+def join_deltas(deltas: Iterable[Delta]) -> list[Delta]:
     result: list[Delta] = []
     for delta in deltas:
         match (result[-1] if result else None), delta:

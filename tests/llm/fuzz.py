@@ -18,7 +18,7 @@ from conversations.llm.completion import Completion
 from conversations.llm.errors import LLMError
 from conversations.llm.types import Delta, Finish, TextDelta, TextWasThinking, ThinkingDelta, ToolCallDelta, Usage
 from tests.llm.deltas import Outcome, decode
-from tests.llm.test_llm_wire_quirks import TABLES
+from tests.llm.test_llm_decodes_real_responses import TABLES
 from tests.modelserver import body_of
 
 CODES = {
@@ -32,8 +32,8 @@ CODES = {
     "context_too_long",
     "timeout",
 }
-LONGEST = 2.0
-"""Seconds of the processor for one stream, which takes some tenths of a millisecond."""
+MAX_CPU_SECONDS = 2.0
+"""Processor time allowed for one stream, which takes some tenths of a millisecond."""
 
 BODIES = [body_of(parts) for rows in TABLES.values() for parts, _, _ in rows.values()]
 EVENTS = [event for body in BODIES for event in body.split(b"\n\n") if len(event) < 2000]
@@ -107,48 +107,48 @@ SCALARS: tuple[object, ...] = (
 Maker = Callable[[random.Random], bytes]
 
 
-def random_bytes(chance: random.Random) -> bytes:
-    return chance.choice([b"", b"data: ", b"{", b"\n"]) + chance.randbytes(chance.randint(0, 200))
+def random_bytes(rng: random.Random) -> bytes:
+    return rng.choice([b"", b"data: ", b"{", b"\n"]) + rng.randbytes(rng.randint(0, 200))
 
 
-def random_words(chance: random.Random) -> bytes:
-    return b"".join(chance.choices(SPLICES, k=chance.randint(0, 40)))
+def random_text(rng: random.Random) -> bytes:
+    return b"".join(rng.choices(SPLICES, k=rng.randint(0, 40)))
 
 
-def random_chunks(chance: random.Random) -> bytes:
+def random_chunks(rng: random.Random) -> bytes:
     chunks = []
-    for _ in range(chance.randint(1, 8)):
-        delta = {chance.choice(KEYS): value(chance) for _ in range(chance.randint(0, 4))}
-        choice = {"delta": delta, **{chance.choice(KEYS): value(chance) for _ in range(chance.randint(0, 2))}}
-        chunk = {"choices": [choice], **{chance.choice(KEYS): value(chance) for _ in range(chance.randint(0, 1))}}
-        chunks.append(b"data: " + json.dumps(chance.choice([chunk, chunk, chunk, value(chance)])).encode() + b"\n\n")
-    return b"".join(chunks) + chance.choice([b"", b"data: [DONE]\n\n"])
+    for _ in range(rng.randint(1, 8)):
+        delta = {rng.choice(KEYS): value(rng) for _ in range(rng.randint(0, 4))}
+        choice = {"delta": delta, **{rng.choice(KEYS): value(rng) for _ in range(rng.randint(0, 2))}}
+        chunk = {"choices": [choice], **{rng.choice(KEYS): value(rng) for _ in range(rng.randint(0, 1))}}
+        chunks.append(b"data: " + json.dumps(rng.choice([chunk, chunk, chunk, value(rng)])).encode() + b"\n\n")
+    return b"".join(chunks) + rng.choice([b"", b"data: [DONE]\n\n"])
 
 
-def value(chance: random.Random, depth: int = 3) -> object:
-    kind = chance.random()
+def value(rng: random.Random, depth: int = 3) -> object:
+    kind = rng.random()
     if depth == 0 or kind < 0.6:
-        return chance.choice(SCALARS)
+        return rng.choice(SCALARS)
     if kind < 0.75:
-        return [value(chance, depth - 1) for _ in range(chance.randint(0, 3))]
-    return {chance.choice(KEYS): value(chance, depth - 1) for _ in range(chance.randint(0, 4))}
+        return [value(rng, depth - 1) for _ in range(rng.randint(0, 3))]
+    return {rng.choice(KEYS): value(rng, depth - 1) for _ in range(rng.randint(0, 4))}
 
 
-def shuffled_events(chance: random.Random) -> bytes:
-    return b"".join(event + b"\n\n" for event in chance.choices(EVENTS, k=chance.randint(1, 10)))
+def shuffled_events(rng: random.Random) -> bytes:
+    return b"".join(event + b"\n\n" for event in rng.choices(EVENTS, k=rng.randint(1, 10)))
 
 
-def mutated(chance: random.Random) -> bytes:
-    body = bytearray(chance.choice(BODIES) if chance.random() < 0.5 else shuffled_events(chance))
-    for _ in range(chance.randint(1, 6)):
-        at, length = chance.randrange(len(body) + 1), chance.choice([0, 0, 1, 1, 2, 8, 40])
-        body[at : at + length] = chance.choice(SPLICES) if chance.random() < 0.8 else chance.randbytes(length)
+def mutated(rng: random.Random) -> bytes:
+    body = bytearray(rng.choice(BODIES) if rng.random() < 0.5 else shuffled_events(rng))
+    for _ in range(rng.randint(1, 6)):
+        at, length = rng.randrange(len(body) + 1), rng.choice([0, 0, 1, 1, 2, 8, 40])
+        body[at : at + length] = rng.choice(SPLICES) if rng.random() < 0.8 else rng.randbytes(length)
     return bytes(body)
 
 
-MAKERS: tuple[Maker, ...] = (
+GENERATORS: tuple[Maker, ...] = (
     random_bytes,
-    random_words,
+    random_text,
     random_chunks,
     random_chunks,
     shuffled_events,
@@ -157,20 +157,20 @@ MAKERS: tuple[Maker, ...] = (
 )
 
 
-def cuts(chance: random.Random, body: bytes) -> list[bytes]:
-    places = sorted(chance.randrange(len(body) + 1) for _ in range(chance.randint(1, 4)))
+def cuts(rng: random.Random, body: bytes) -> list[bytes]:
+    places = sorted(rng.randrange(len(body) + 1) for _ in range(rng.randint(1, 4)))
     return [body[start:end] for start, end in zip([0, *places], [*places, len(body)], strict=True)]
 
 
 def check(seed: int) -> Outcome:
-    """Makes the stream of this seed and decodes it; raises AssertionError, or whatever else went wrong."""
-    chance = random.Random(seed)
-    body = chance.choice(MAKERS)(chance)
+    """Generates the stream of this seed, decodes it, and checks the outcome; raises AssertionError when it is wrong."""
+    rng = random.Random(seed)
+    body = rng.choice(GENERATORS)(rng)
     began = time.process_time()
     outcome = decode(body)
     took = time.process_time() - began
-    assert took < LONGEST, f"{took:.1f} seconds"
-    assert decode(*cuts(chance, body)) == outcome, "cut, it means something else"
+    assert took < MAX_CPU_SECONDS, f"{took:.1f} seconds"
+    assert decode(*cuts(rng, body)) == outcome, "cut, it means something else"
     deltas, code = outcome
     assert code in CODES, code
     check_order(deltas, code)
@@ -180,7 +180,7 @@ def check(seed: int) -> Outcome:
 
 
 def check_order(deltas: list[Delta], code: str) -> None:
-    """One Finish at the end, behind it at most the Usage; none after an error. Calls are introduced once, in order."""
+    """Checks that one Finish ends the deltas, followed by at most one Usage, and that calls start once, in order."""
     ends = [delta for delta in deltas if isinstance(delta, Finish | Usage)]
     assert [type(end) for end in ends] in ([[]] if code else [[Finish], [Finish, Usage]])
     assert deltas[len(deltas) - len(ends) :] == ends
@@ -199,7 +199,7 @@ def check_order(deltas: list[Delta], code: str) -> None:
 
 
 def check_texts(deltas: list[Delta]) -> None:
-    """What every encoder and database takes."""
+    """Checks that every string can be encoded as UTF-8 and stored in any database."""
     for delta in deltas:
         for text in strings(delta):
             assert "\0" not in text
@@ -230,7 +230,7 @@ def check_completion(deltas: list[Delta]) -> None:
 
 
 def run(first_seed: int, streams: int) -> Counter[str]:
-    """Checks so many streams; returns how often each error came, and "" for none."""
+    """Checks `streams` streams and returns how often each error code occurred ("" for no error)."""
     found: Counter[str] = Counter()
     for seed in range(first_seed, first_seed + streams):
         try:

@@ -1,4 +1,4 @@
-"""Whatever a server sends is an answer or an error of the tree, and nothing else."""
+"""Any bytes from a server are decoded or raise an LLM error, and nothing else."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,22 +16,22 @@ KEYS = [*CHUNK_KEYS, *CHOICE_KEYS, *DELTA_KEYS, *CALL_KEYS, "prompt_tokens", "co
 scalars = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(max_size=5)
 
 
-def keyed(inner: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
+def with_known_keys(inner: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, object]]:
     return st.dictionaries(st.sampled_from(KEYS), inner, max_size=5)
 
 
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | keyed(inner), max_leaves=12)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | with_known_keys(inner), max_leaves=12)
 
 
-@given(st.lists(keyed(values), max_size=4))
-def test_chunks_of_any_shape(chunks: list[dict[str, object]]) -> None:
+@given(st.lists(with_known_keys(values), max_size=4))
+def test_chunks_of_any_shape_are_decoded_or_raise_an_llm_error(chunks: list[dict[str, object]]) -> None:
     assert decode(body_of(event(chunk) for chunk in chunks))[1] in CODES
 
 
-@given(st.lists(keyed(values), max_size=3))
-def test_choices_of_any_shape(deltas: list[dict[str, object]]) -> None:
+@given(st.lists(with_known_keys(values), max_size=3))
+def test_choices_of_any_shape_are_decoded_or_raise_an_llm_error(deltas: list[dict[str, object]]) -> None:
     assert decode(body_of(event({"choices": [{"delta": delta}]}) for delta in deltas))[1] in CODES
 
 
-def test_random_streams_and_streams_with_bytes_changed_moved_and_lost() -> None:
+def test_random_and_mutated_streams_are_decoded_or_raise_an_llm_error() -> None:
     assert set(run(first_seed=0, streams=2000)) <= CODES

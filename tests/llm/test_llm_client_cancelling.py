@@ -1,4 +1,4 @@
-"""Whoever stops listening closes the connection to the model at once."""
+"""Cancelling or closing a stream closes the connection to the model server at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ import pytest
 
 from conversations.llm.client import ModelClient
 from conversations.llm.types import TextDelta, TimeLimits
-from tests.llm.asking import QUESTION, ask, endpoint
+from tests.llm.scripted import REQUEST, ask, endpoint
 from tests.modelserver import Part, hang, head, model_server, settled, status, text
 
 
@@ -36,7 +36,7 @@ async def test_cancelling_the_task_closes_the_connection(client: ModelClient, re
 
 async def test_closing_the_generator_closes_the_connection(client: ModelClient) -> None:
     async with model_server([text("Hel"), hang()]) as server:
-        deltas = client.stream(endpoint(server), QUESTION)
+        deltas = client.stream(endpoint(server), REQUEST)
         assert await anext(deltas) == TextDelta("Hel")
         await deltas.aclose()
         await settled(server.requests[0].abandoned)
@@ -53,7 +53,7 @@ async def test_cancelling_while_reading_is_paused_closes_the_connection(pausing_
         await settled(server.requests[0].abandoned)
 
 
-async def test_cancelling_between_two_attempts_makes_no_further_one(client: ModelClient) -> None:
+async def test_cancelling_between_two_attempts_prevents_the_next_attempt(client: ModelClient) -> None:
     async with model_server(status(503, headers={"Retry-After": "20"})) as server:
         task = asyncio.create_task(ask(client, endpoint(server, retries=2, limits=TimeLimits())))
         await settled(server.arrival())

@@ -1,4 +1,4 @@
-"""Every way in which a server can fail is one error of the tree, with the protocol's code and sentence."""
+"""Every server failure raises one LLM error, with the code and message of the protocol."""
 
 import socket
 
@@ -7,10 +7,10 @@ import pytest
 from conversations.llm.client import ModelClient
 from conversations.llm.errors import LLMError
 from conversations.llm.types import TextDelta, TimeLimits
-from tests.llm.asking import ask, endpoint
+from tests.llm.scripted import ask, endpoint
 from tests.modelserver import event, head, model_server, raw, status, text
 
-TABLE = {
+PROTOCOL_ERRORS = {
     "unreachable": ("Unable to connect to LLM service", True),
     "timeout": ("LLM request timed out", True),
     "rate_limited": ("Rate limit exceeded, please try again later", True),
@@ -23,25 +23,25 @@ TABLE = {
 }
 
 
-def below(kind: type[LLMError]) -> list[type[LLMError]]:
-    return [found for each in kind.__subclasses__() for found in (each, *below(each))]
+def subclasses(kind: type[LLMError]) -> list[type[LLMError]]:
+    return [found for each in kind.__subclasses__() for found in (each, *subclasses(each))]
 
 
-def test_the_tree_is_the_protocols_table() -> None:
-    kinds = [kind for kind in below(LLMError) if hasattr(kind, "code")]
-    assert {kind.code: (kind.content, kind.retryable) for kind in kinds if "code" in vars(kind)} == TABLE
+def test_the_error_classes_match_the_protocol_table() -> None:
+    kinds = [kind for kind in subclasses(LLMError) if hasattr(kind, "code")]
+    assert {kind.code: (kind.content, kind.retryable) for kind in kinds if "code" in vars(kind)} == PROTOCOL_ERRORS
 
 
-def test_what_is_told_more_precisely_begins_with_the_protocols_sentence() -> None:
-    precise = [kind for kind in below(LLMError) if hasattr(kind, "code") and "code" not in vars(kind)]
+def test_a_more_precise_message_begins_with_the_protocol_message() -> None:
+    precise = [kind for kind in subclasses(LLMError) if hasattr(kind, "code") and "code" not in vars(kind)]
     assert precise
     for kind in precise:
-        sentence, retryable = TABLE[kind.code]
+        sentence, retryable = PROTOCOL_ERRORS[kind.code]
         assert kind.content.startswith(f"{sentence}: ")
         assert kind.retryable == retryable
 
 
-CONTEXT = [
+CONTEXT_REFUSALS = [
     "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens.",
     "the request exceeds the available context size, try increasing it",
     "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
@@ -78,7 +78,7 @@ NO_TOOLS = "The LLM service refused this request: this model has no tools. Turn 
         (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
     ],
 )
-async def test_tools_that_the_model_does_not_have_are_named_as_the_reason(
+async def test_an_error_about_unsupported_tools_says_that_the_model_has_no_tools(
     client: ModelClient, code: int, message: str
 ) -> None:
     async with model_server(status(code, {"error": {"message": message}})) as server:
@@ -88,7 +88,7 @@ async def test_tools_that_the_model_does_not_have_are_named_as_the_reason(
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_knows_no_field_for_tools_has_none(client: ModelClient) -> None:
+async def test_a_server_that_rejects_the_tools_field_has_no_tools(client: ModelClient) -> None:
     refusal = {
         "detail": [{"type": "extra_forbidden", "loc": ["body", "tools"], "msg": "Extra inputs are not permitted"}]
     }
@@ -110,16 +110,18 @@ async def test_a_server_that_knows_no_field_for_tools_has_none(client: ModelClie
         "An assistant message with tool calls must be followed by tool messages",
     ],
 )
-async def test_other_refusals_about_tools_do_not_say_that_there_are_none(client: ModelClient, message: str) -> None:
+async def test_other_errors_about_tools_do_not_say_that_the_model_has_no_tools(
+    client: ModelClient, message: str
+) -> None:
     async with model_server(status(400, {"error": {"message": message}})) as server:
         _, error = await ask(client, endpoint(server))
     assert error is not None
-    assert (error.code, error.content) == ("refused", TABLE["refused"][0])
+    assert (error.code, error.content) == ("refused", PROTOCOL_ERRORS["refused"][0])
 
 
 @pytest.mark.parametrize("code", [400, 413, 422])
-@pytest.mark.parametrize("message", CONTEXT)
-async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(
+@pytest.mark.parametrize("message", CONTEXT_REFUSALS)
+async def test_an_exceeded_context_length_is_distinguished_from_other_errors(
     client: ModelClient, code: int, message: str
 ) -> None:
     async with model_server(status(code, {"error": {"message": message}})) as server:
@@ -160,7 +162,7 @@ async def test_a_conversation_that_is_too_long_is_told_from_other_refusals(
         (200, {"error": "Unexpected endpoint or method. (POST /v1/v1/chat/completions)"}, "refused"),
     ],
 )
-async def test_a_status_and_its_body_are_one_error(client: ModelClient, code: int, body: object, expected: str) -> None:
+async def test_a_status_and_body_map_to_one_error(client: ModelClient, code: int, body: object, expected: str) -> None:
     async with model_server(status(code, body)) as server:
         deltas, error = await ask(client, endpoint(server))
     assert deltas == []
@@ -180,7 +182,7 @@ async def test_a_status_and_its_body_are_one_error(client: ModelClient, code: in
         ("upstream went away", "unavailable"),
     ],
 )
-async def test_an_error_in_the_stream_is_the_same_error_and_what_came_is_kept(
+async def test_an_error_in_the_stream_maps_to_the_same_error_after_the_deltas_that_arrived(
     client: ModelClient, reported: object, expected: str
 ) -> None:
     async with model_server([text("Hel"), event({"error": reported})]) as server:
@@ -190,7 +192,7 @@ async def test_an_error_in_the_stream_is_the_same_error_and_what_came_is_kept(
     assert error.code == expected
 
 
-async def test_a_port_that_nobody_listens_on_is_unreachable(client: ModelClient) -> None:
+async def test_a_closed_port_raises_unreachable(client: ModelClient) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
@@ -200,13 +202,13 @@ async def test_a_port_that_nobody_listens_on_is_unreachable(client: ModelClient)
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "ftp://127.0.0.1/v1", "http://", "http://127.0.0.1:99999/v1"])
-async def test_an_address_that_is_none_is_unreachable(client: ModelClient, url: str) -> None:
+async def test_an_invalid_address_raises_unreachable(client: ModelClient, url: str) -> None:
     _, error = await ask(client, endpoint(url, retries=2))
     assert error is not None
     assert error.code == "unreachable"
 
 
-async def test_a_server_that_speaks_no_tls_is_unreachable(client: ModelClient) -> None:
+async def test_a_server_without_tls_raises_unreachable(client: ModelClient) -> None:
     async with model_server([text("Hello")]) as server:
         secure = server.base_url.replace("http:", "https:")
         _, error = await ask(client, endpoint(secure, limits=TimeLimits(connect=0.2)))
@@ -214,14 +216,14 @@ async def test_a_server_that_speaks_no_tls_is_unreachable(client: ModelClient) -
     assert error.code == "unreachable"
 
 
-async def test_an_answer_whose_coding_is_wrong_is_malformed(client: ModelClient) -> None:
+async def test_a_response_with_a_wrong_content_encoding_raises_malformed(client: ModelClient) -> None:
     async with model_server([head(headers={"Content-Encoding": "gzip"}), raw(b"no gzip at all")]) as server:
         _, error = await ask(client, endpoint(server))
     assert error is not None
     assert error.code == "malformed"
 
 
-async def test_an_endless_answer_is_malformed(client: ModelClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endless_response_raises_malformed(client: ModelClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conversations.llm.response_decoder.MAX_RESPONSE_BYTES", 50_000)
     async with model_server([raw(b": nothing\n\n" * 100)] * 100) as server:
         _, error = await ask(client, endpoint(server))
@@ -229,7 +231,7 @@ async def test_an_endless_answer_is_malformed(client: ModelClient, monkeypatch: 
     assert error.code == "malformed"
 
 
-async def test_a_key_that_no_header_can_carry_is_refused(client: ModelClient) -> None:
+async def test_a_key_that_is_invalid_in_a_header_is_refused(client: ModelClient) -> None:
     async with model_server([text("Hello")]) as server:
         _, error = await ask(client, endpoint(server, api_key="two\r\nlines"))
     assert error is not None

@@ -1,4 +1,4 @@
-"""A call that failed before its first delta is made again, when that can help."""
+"""Failures before the first delta are retried when a retry can succeed."""
 
 import asyncio
 import time
@@ -8,20 +8,20 @@ import pytest
 
 from conversations.llm.client import ModelClient
 from conversations.llm.types import ChatMessage, CompletionRequest, Finish, TextDelta, TimeLimits, Usage
-from tests.llm.asking import ask, endpoint
+from tests.llm.scripted import ask, endpoint
 from tests.modelserver import Reply, answer, event, model_server, raw, status, text
 
 HELLO = [TextDelta("Hello"), Finish("stop"), Usage(10, 5)]
 
 
 @pytest.mark.parametrize("code", [408, 409, 429, 500, 502, 503, 504, 529])
-async def test_a_passing_refusal_is_tried_again(client: ModelClient, code: int) -> None:
+async def test_a_temporary_error_status_is_retried(client: ModelClient, code: int) -> None:
     async with model_server(status(code, "busy"), status(code, "busy"), answer("Hello")) as server:
         assert await ask(client, endpoint(server, retries=2)) == (HELLO, None)
     assert len(server.requests) == 3
 
 
-async def test_the_last_failure_is_raised_once_the_attempts_are_used_up(client: ModelClient) -> None:
+async def test_the_last_failure_is_raised_when_retries_are_exhausted(client: ModelClient) -> None:
     async with model_server(status(500), status(503), status(429)) as server:
         _, error = await ask(client, endpoint(server, retries=2))
     assert error is not None
@@ -41,14 +41,14 @@ async def test_the_last_failure_is_raised_once_the_attempts_are_used_up(client: 
     ],
     ids=["400", "401", "404", "quota", "malformed", "after a delta"],
 )
-async def test_what_another_attempt_would_not_mend_is_not_tried_again(client: ModelClient, reply: Reply) -> None:
+async def test_permanent_failures_are_not_retried(client: ModelClient, reply: Reply) -> None:
     async with model_server(reply, answer("Hello")) as server:
         _, error = await ask(client, endpoint(server, retries=2))
     assert error is not None
     assert len(server.requests) == 1
 
 
-async def test_an_error_in_the_stream_before_the_first_delta_is_tried_again(client: ModelClient) -> None:
+async def test_a_stream_error_before_the_first_delta_is_retried(client: ModelClient) -> None:
     async with model_server([event({"error": {"code": 503, "message": "gone"}})], answer("Hello")) as server:
         assert await ask(client, endpoint(server, retries=1)) == (HELLO, None)
 
@@ -58,7 +58,7 @@ async def test_an_error_in_the_stream_before_the_first_delta_is_tried_again(clie
     [{"Retry-After": "0.3"}, {"retry-after-ms": "300"}],
     ids=["seconds", "milliseconds"],
 )
-async def test_a_wait_that_the_server_asks_for_is_kept(client: ModelClient, headers: dict[str, str]) -> None:
+async def test_a_retry_waits_as_long_as_the_server_asks(client: ModelClient, headers: dict[str, str]) -> None:
     async with model_server(status(429, headers=headers), answer("Hello")) as server:
         started = time.monotonic()
         assert await ask(client, endpoint(server, retries=1)) == (HELLO, None)
@@ -66,7 +66,7 @@ async def test_a_wait_that_the_server_asks_for_is_kept(client: ModelClient, head
 
 
 @pytest.mark.parametrize("written", ["45", "date"])
-async def test_a_long_wait_is_reported_instead(client: ModelClient, written: str) -> None:
+async def test_a_long_requested_wait_is_raised_instead_of_waited_for(client: ModelClient, written: str) -> None:
     value = written if written != "date" else formatdate(time.time() + 45, usegmt=True)
     async with model_server(status(429, headers={"Retry-After": value}), answer("Hello")) as server:
         async with asyncio.timeout(30):
@@ -77,7 +77,7 @@ async def test_a_long_wait_is_reported_instead(client: ModelClient, written: str
     assert len(server.requests) == 1
 
 
-async def test_no_attempt_waits_beyond_the_time_for_the_whole(client: ModelClient) -> None:
+async def test_no_retry_waits_beyond_the_total_timeout(client: ModelClient) -> None:
     async with model_server(status(503, headers={"Retry-After": "20"})) as server:
         async with asyncio.timeout(15):
             _, error = await ask(client, endpoint(server, retries=2))
@@ -96,7 +96,7 @@ async def test_no_attempt_waits_beyond_the_time_for_the_whole(client: ModelClien
     ],
     ids=["400", "422", "words"],
 )
-async def test_a_server_that_refuses_stream_options_is_asked_without_and_that_is_remembered(
+async def test_refused_stream_options_are_omitted_on_retry_and_from_then_on(
     client: ModelClient, refusal: Reply
 ) -> None:
     async with model_server(refusal, answer("Hello")) as server:
@@ -115,7 +115,7 @@ async def test_a_server_that_refuses_stream_options_is_asked_without_and_that_is
     ],
     ids=["Groq", "Cerebras"],
 )
-async def test_a_server_that_takes_no_reasoning_back_is_asked_without_and_that_is_remembered(
+async def test_refused_reasoning_is_omitted_on_retry_and_from_then_on(
     client: ModelClient, field: str, words: str
 ) -> None:
     thought = ChatMessage("assistant", "Hm.", thinking="What is it?")
@@ -127,7 +127,7 @@ async def test_a_server_that_takes_no_reasoning_back_is_asked_without_and_that_i
     assert [field in sent.body["messages"][1] for sent in server.requests] == [True, False, False]
 
 
-async def test_a_server_that_speaks_of_what_was_not_sent_is_asked_once(client: ModelClient) -> None:
+async def test_an_error_about_a_field_that_was_not_sent_is_not_retried(client: ModelClient) -> None:
     async with model_server(status(400, {"error": {"message": "reasoning is not supported"}})) as server:
         _, error = await ask(client, endpoint(server))
     assert error is not None
@@ -135,7 +135,7 @@ async def test_a_server_that_speaks_of_what_was_not_sent_is_asked_once(client: M
     assert len(server.requests) == 1
 
 
-async def test_a_server_that_refuses_whatever_is_left_out_is_asked_only_twice(client: ModelClient) -> None:
+async def test_a_server_that_still_refuses_without_the_field_is_asked_only_twice(client: ModelClient) -> None:
     async with model_server(status(422, {"detail": "stream_options, or something"})) as server:
         _, error = await ask(client, endpoint(server))
     assert error is not None

@@ -1,4 +1,4 @@
-"""Fragments that arrive together become one delta; nothing else changes."""
+"""Fragments that arrive together are merged into one delta, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANY_PARTS = st.lists(
 
 
 def decode(*bodies: bytes) -> list[Delta]:
-    """The deltas of a response whose body arrives in these reads."""
+    """Returns the deltas of a response whose body arrives in these reads."""
     decoder = ResponseDecoder()
     deltas: list[Delta] = []
     for body in bodies:
@@ -40,7 +40,7 @@ def completion_of(deltas: list[Delta]) -> tuple[object, ...]:
     return completion.text, completion.thinking, completion.tool_calls, completion.finish_reason
 
 
-def test_words_of_a_kind_become_one_and_keep_their_place() -> None:
+def test_adjacent_fragments_of_one_kind_are_merged_in_place() -> None:
     words = [thinking("Let "), thinking("me"), text("It "), text("is"), CALL, tool_arguments("}"), text("."), finish()]
     assert decode(body_of([*words, done()])) == [
         ThinkingDelta("Let me"),
@@ -52,7 +52,7 @@ def test_words_of_a_kind_become_one_and_keep_their_place() -> None:
 
 
 @given(ANY_PARTS)
-def test_an_answer_is_the_same(parts: list[Part]) -> None:
+def test_merging_does_not_change_the_completion(parts: list[Part]) -> None:
     parts = [CALL, *parts, finish(), done()]
     together, apart = decode(body_of(parts)), decode(*(body_of([part]) for part in parts))
     assert completion_of(together) == completion_of(apart)

@@ -1,4 +1,4 @@
-"""A key reaches the server it is meant for, and nothing else: no log, no exception, no repr."""
+"""An API key is sent to its server and never appears in a log, an exception or a repr."""
 
 import logging
 import traceback
@@ -8,7 +8,7 @@ import pytest
 
 from conversations.llm.client import ModelClient
 from conversations.llm.types import TimeLimits
-from tests.llm.asking import KEY, ask, endpoint
+from tests.llm.scripted import KEY, ask, endpoint
 from tests.modelserver import Part, cut, event, hang, model_server, raw, reset, status, text
 
 ECHO = {"error": {"message": f"Your key {KEY} and header Bearer {KEY} are at http://me:{KEY}@host/v1", "code": KEY}}
@@ -29,7 +29,7 @@ REPLIES: dict[str, list[Part]] = {
 
 
 @pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES)
-async def test_no_failure_shows_the_key(
+async def test_no_failure_reveals_the_key(
     client: ModelClient, reply: list[Part], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -45,14 +45,14 @@ async def test_no_failure_shows_the_key(
         assert secret not in "\n".join(shown)
 
 
-async def test_credentials_in_an_address_stay_out_of_errors(client: ModelClient) -> None:
+async def test_credentials_in_a_url_do_not_appear_in_errors(client: ModelClient) -> None:
     unreachable = replace(endpoint("http://me:Hidden1234@127.0.0.1:9/v1"), api_key="")
     _, error = await ask(client, unreachable)
     assert error is not None
     assert "Hidden1234" not in "".join(traceback.format_exception(error))
 
 
-async def test_a_detail_is_one_short_line(client: ModelClient) -> None:
+async def test_an_error_detail_is_one_short_line(client: ModelClient) -> None:
     long = {"error": {"message": "line one\nline two " * 500}}
     async with model_server(status(400, long)) as server:
         _, error = await ask(client, endpoint(server))

@@ -1,4 +1,4 @@
-"""A request is written in the dialect of its endpoint."""
+"""A request body follows the options of its endpoint."""
 
 import json
 from types import MappingProxyType
@@ -20,17 +20,17 @@ def body(*messages: ChatMessage, endpoint: dict[str, Any] | None = None, **reque
     return written
 
 
-def test_what_is_not_set_is_left_out() -> None:
+def test_unset_parameters_are_omitted() -> None:
     assert set(body()) == {"model", "messages", "stream", "stream_options"}
 
 
-def test_what_is_set_is_sent() -> None:
+def test_parameters_that_are_set_are_sent() -> None:
     written = body(temperature=0.0, max_tokens=7)
     assert (written["temperature"], written["max_tokens"]) == (0, 7)
     assert body(max_tokens=7, endpoint={"max_tokens_field": "max_completion_tokens"})["max_completion_tokens"] == 7
 
 
-def test_tools_are_functions_with_their_schema() -> None:
+def test_tools_are_sent_as_functions_with_their_schema() -> None:
     schema = MappingProxyType({"type": "object", "properties": {"x": {"type": "integer"}}})
     written = body(tools=[FunctionDefinition("add", "Adds.", schema)], tool_choice="none")
     function = {"name": "add", "description": "Adds.", "parameters": dict(schema)}
@@ -38,11 +38,11 @@ def test_tools_are_functions_with_their_schema() -> None:
     assert written["tool_choice"] == "none"
 
 
-def test_a_choice_without_tools_is_not_sent() -> None:
+def test_tool_choice_is_not_sent_without_tools() -> None:
     assert "tool_choice" not in body(tool_choice="auto")
 
 
-def test_a_conversation_with_calls_keeps_them_paired() -> None:
+def test_tool_calls_and_their_results_stay_paired() -> None:
     assistant = ChatMessage("assistant", "", tool_calls=(CALL,), thinking="Hm")
     result = ChatMessage("tool", "2", tool_call_id="a")
     assert body(USER, assistant, result)["messages"][1:] == [
@@ -57,12 +57,12 @@ def test_a_conversation_with_calls_keeps_them_paired() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", "nonsense"])
-def test_past_arguments_that_are_no_object_are_sent_as_an_empty_one(arguments: str) -> None:
+def test_past_arguments_that_are_not_an_object_are_sent_as_an_empty_object(arguments: str) -> None:
     assistant = ChatMessage("assistant", "", tool_calls=(FunctionCall("a", "add", arguments),))
     assert body(assistant)["messages"][0]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
-def test_empty_content_and_reasoning_are_written_as_the_endpoint_wants_them() -> None:
+def test_empty_content_and_reasoning_follow_the_endpoint_options() -> None:
     assistant = ChatMessage("assistant", "", tool_calls=(CALL,), thinking="Hm")
     message = body(assistant, endpoint={"empty_content": "", "thinking_field": "reasoning"})["messages"][0]
     assert (message["content"], message["reasoning"]) == ("", "Hm")
@@ -83,7 +83,7 @@ def test_empty_content_and_reasoning_are_written_as_the_endpoint_wants_them() ->
         ("reasoning_effort", {"reasoning_effort": "medium"}, {"reasoning_effort": "none"}),
     ],
 )
-def test_thinking_is_switched_in_the_style_of_the_endpoint(
+def test_thinking_is_switched_with_the_endpoint_s_parameter(
     style: str, enabled: dict[str, Any], disabled: dict[str, Any]
 ) -> None:
     plain = body(endpoint={"thinking_style": style})
@@ -92,12 +92,12 @@ def test_thinking_is_switched_in_the_style_of_the_endpoint(
     assert not set(plain) & {"thinking", "enable_thinking", "chat_template_kwargs", "reasoning_effort"}
 
 
-def test_an_endpoints_own_fields_are_added_and_override() -> None:
+def test_extra_fields_of_the_endpoint_are_added_and_override_others() -> None:
     written = body(temperature=1, endpoint={"body": {"temperature": 0.5, "top_k": 3}})
     assert (written["temperature"], written["top_k"]) == (0.5, 3)
 
 
-def test_fields_known_to_be_refused_are_left_out() -> None:
+def test_fields_known_to_be_refused_are_omitted() -> None:
     asked = CompletionRequest([USER])
     written = encode_request_body(Endpoint("http://host/v1", "m"), asked, without=frozenset({"stream_options"}))
     assert "stream_options" not in json.loads(written)

@@ -1,4 +1,4 @@
-"""Bytes of an event stream become the payloads of its events, however they are cut."""
+"""The SSE parser returns the payloads of events, however the bytes are split."""
 
 from collections.abc import Iterable
 
@@ -41,7 +41,7 @@ def events(*pieces: bytes) -> list[bytes]:
         (b"", []),
     ],
 )
-def test_a_stream_gives_its_payloads_at_every_cut(stream: bytes, payloads: list[bytes]) -> None:
+def test_a_stream_yields_the_same_payloads_however_it_is_split(stream: bytes, payloads: list[bytes]) -> None:
     assert events(stream) == payloads
     assert events(*[stream[i : i + 1] for i in range(len(stream))]) == payloads
     for cut in range(len(stream) + 1):
@@ -52,7 +52,7 @@ def test_a_stream_gives_its_payloads_at_every_cut(stream: bytes, payloads: list[
     st.lists(st.sampled_from([b"data: ", b"data:", b":", b"\r", b"\n", b"\r\n", b"x", b"\xef\xbb\xbf", b"id: 1"])),
     st.data(),
 )
-def test_any_bytes_give_the_same_payloads_whole_and_in_pieces(parts: list[bytes], draw: st.DataObject) -> None:
+def test_any_bytes_yield_the_same_payloads_whole_and_in_pieces(parts: list[bytes], draw: st.DataObject) -> None:
     stream = b"".join(parts)
     cuts = sorted(draw.draw(st.lists(st.integers(0, len(stream)))))
     pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
@@ -63,12 +63,12 @@ def test_any_bytes_give_the_same_payloads_whole_and_in_pieces(parts: list[bytes]
     st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=9), min_size=1)),
     st.sampled_from(["\n", "\r\n", "\r"]),
 )
-def test_what_is_written_is_read(written: list[list[str]], end: str) -> None:
+def test_written_events_are_read_back(written: list[list[str]], end: str) -> None:
     stream = "".join("".join(f"data: {line}{end}" for line in lines) + end for lines in written)
     assert events(stream.encode()) == ["\n".join(lines).encode() for lines in written]
 
 
-def test_an_event_comes_out_as_soon_as_its_empty_line_is_there() -> None:
+def test_an_event_is_returned_as_soon_as_its_empty_line_arrives() -> None:
     parser = SSEParser()
     assert parser.feed(b"data: one\r\n") == []
     assert parser.feed(b"\r") == [b"one"]
@@ -81,13 +81,13 @@ def test_an_endless_line_or_event_is_refused(endless: bytes) -> None:
         feed_all(SSEParser(max_event_bytes=1000), [endless] * 1001)
 
 
-def test_events_within_the_limit_may_be_many() -> None:
+def test_many_events_within_the_size_limit_are_accepted() -> None:
     parser = SSEParser(max_event_bytes=100)
     assert sum(len(parser.feed(b"data: 0123456789\n\n: note\n")) for _ in range(1000)) == 1000
 
 
-def test_a_long_line_in_small_pieces_takes_time_in_proportion() -> None:
-    # Were each piece copied with all before it, these 8 MB would be some 60 GB.
+def test_a_long_line_in_small_pieces_takes_linear_time() -> None:
+    # If each piece were copied with all before it, these 8 MB would become about 60 GB.
     parser = SSEParser()
     for _ in range(16_000):
         parser.feed(b"x" * 500)

@@ -1,4 +1,4 @@
-"""Tokens are estimated from the text alone."""
+"""The number of tokens is estimated from the text alone."""
 
 import time
 
@@ -23,19 +23,19 @@ from conversations.llm.tokens import estimate_tokens
         ("\ud800", 1),
     ],
 )
-def test_an_estimate_follows_the_script(text: str, tokens: int) -> None:
+def test_the_estimate_depends_on_the_writing_system(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
 
 
 @given(st.text(), st.text())
-def test_more_text_is_never_fewer_tokens_and_parts_add_up_within_one(first: str, second: str) -> None:
+def test_the_estimate_is_monotonic_and_additive_within_one_token(first: str, second: str) -> None:
     whole = estimate_tokens(first + second)
     apart = estimate_tokens(first) + estimate_tokens(second)
     assert max(estimate_tokens(first), estimate_tokens(second)) <= whole
     assert apart - 1 <= whole <= apart
 
 
-def test_a_megabyte_is_estimated_without_holding_up_the_loop() -> None:
+def test_a_megabyte_is_estimated_quickly() -> None:
     text = "mixed 漢字 текст 🙂 " * 45_000
     assert len(text.encode()) > 1_000_000
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""The scripted model server does what its script says, also to a client in another thread."""
+"""The scripted model server follows its script, also for a client in another thread."""
 
 import json
 import socket
@@ -35,7 +35,7 @@ def post(base_url: str, body: object = None) -> tuple[int, bytes]:
         connection.close()
 
 
-def test_replies_answer_requests_in_turn_and_the_last_all_that_follow() -> None:
+def test_replies_are_used_in_order_and_the_last_one_repeats() -> None:
     with threaded_model_server(status(429, "busy"), answer("One two", thought="Hm")) as server:
         replies = [post(server.base_url, {"n": n}) for n in range(3)]
     assert replies[0] == (429, b"busy")
@@ -43,7 +43,7 @@ def test_replies_answer_requests_in_turn_and_the_last_all_that_follow() -> None:
     assert [request.body for request in server.requests] == [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
-def test_a_reply_can_depend_on_the_request() -> None:
+def test_a_reply_can_be_computed_from_the_request() -> None:
     def reply(request: ModelRequest) -> Reply:
         return answer("found") if request.body["messages"] else calls(tool_call("look"))
 
@@ -52,7 +52,7 @@ def test_a_reply_can_depend_on_the_request() -> None:
         assert b"found" in post(server.base_url, {"messages": [1]})[1]
 
 
-def test_a_cut_ends_the_connection_within_the_answer() -> None:
+def test_a_cut_closes_the_connection_during_the_answer() -> None:
     with threaded_model_server([text("Hel"), cut()]) as server, pytest.raises(IncompleteRead) as broken:
         post(server.base_url)
     assert broken.value.partial == body_of([text("Hel")])
@@ -73,7 +73,7 @@ def test_a_gate_holds_the_reply_until_it_is_opened() -> None:
         connection.close()
 
 
-def test_it_knows_when_a_client_has_left() -> None:
+def test_the_server_notices_when_a_client_disconnects() -> None:
     with threaded_model_server([hang()]) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as client:
             client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")

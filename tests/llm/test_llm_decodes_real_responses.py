@@ -1,4 +1,4 @@
-"""What real servers send, by bytes: a name, the body, the deltas and the error that must come of it, at every cut."""
+"""Responses as real servers send them: a name, the body, and the expected deltas and error, however it is split."""
 
 import json
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ Case = tuple[list[Part], list[Delta], str]
 
 
 def calls(*fragments: object) -> Part:
-    """One chunk with these fragments of tool calls."""
+    """Returns one chunk with these tool call fragments."""
     return chunk({"tool_calls": list(fragments)})
 
 
-def part_of(index: object = None, call_id: object = None, name: object = None, arguments: object = None) -> object:
-    """A fragment of a tool call, with null for what is not given."""
+def fragment(index: object = None, call_id: object = None, name: object = None, arguments: object = None) -> object:
+    """Returns a tool call fragment, with null for every value that is not given."""
     return {"index": index, "id": call_id, "type": None, "function": {"name": name, "arguments": arguments}}
 
 
@@ -186,12 +186,12 @@ THINKING: dict[str, Case] = {
         "",
     ),
     "in tags, then calls, then white space": (
-        [text("<think>Hm</think>\n"), calls(part_of(0, "a", "add", '{"x": 1}')), text("\n"), finish("tool_calls")],
+        [text("<think>Hm</think>\n"), calls(fragment(0, "a", "add", '{"x": 1}')), text("\n"), finish("tool_calls")],
         [ThinkingDelta("Hm"), ADD, CALLS],
         "",
     ),
     "in tags that calls come between": (
-        [text("<think>H"), calls(part_of(0, "a", "add", '{"x": 1}')), text("m</think>Hello"), finish()],
+        [text("<think>H"), calls(fragment(0, "a", "add", '{"x": 1}')), text("m</think>Hello"), finish()],
         [ThinkingDelta("H"), ADD, ThinkingDelta("m"), TextDelta("Hello"), CALLS],
         "",
     ),
@@ -223,7 +223,7 @@ THINKING: dict[str, Case] = {
         "",
     ),
     "before a closing tag alone, with calls after it": (
-        [text("Hm"), text("</think>\n\n"), calls(part_of(0, "a", "add", '{"x": 1}')), finish("tool_calls")],
+        [text("Hm"), text("</think>\n\n"), calls(fragment(0, "a", "add", '{"x": 1}')), finish("tool_calls")],
         [TextDelta("Hm"), TextWasThinking(), ADD, CALLS],
         "",
     ),
@@ -260,7 +260,7 @@ THINKING: dict[str, Case] = {
         "",
     ),
     "a closing tag in the text after a call": (
-        [text("Hel<"), calls(part_of(0, "a", "add", '{"x": 1}')), text("lo</think>"), finish("tool_calls")],
+        [text("Hel<"), calls(fragment(0, "a", "add", '{"x": 1}')), text("lo</think>"), finish("tool_calls")],
         [TextDelta("Hel<"), ADD, TextDelta("lo</think>"), CALLS],
         "",
     ),
@@ -269,14 +269,14 @@ THINKING: dict[str, Case] = {
 
 TOOLS: dict[str, Case] = {
     "one call in fragments": (
-        [calls(part_of(0, "a", "add", "")), tool_arguments('{"x"'), tool_arguments(": 1}"), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", "")), tool_arguments('{"x"'), tool_arguments(": 1}"), finish("tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "two calls, interleaved": (
         [
-            calls(part_of(0, "a", "add", '{"x"'), part_of(1, "b", "clock", "{")),
-            calls(part_of(0, arguments=": 1}"), part_of(1, arguments="}")),
+            calls(fragment(0, "a", "add", '{"x"'), fragment(1, "b", "clock", "{")),
+            calls(fragment(0, arguments=": 1}"), fragment(1, arguments="}")),
             finish("tool_calls"),
         ],
         [
@@ -289,15 +289,19 @@ TOOLS: dict[str, Case] = {
         "",
     ),
     "no index, whole calls": (
-        [calls(part_of(None, "a", "add", '{"x": 1}')), calls(part_of(None, "b", "clock", "{}")), finish("tool_calls")],
+        [
+            calls(fragment(None, "a", "add", '{"x": 1}')),
+            calls(fragment(None, "b", "clock", "{}")),
+            finish("tool_calls"),
+        ],
         ending(ADD, CLOCK, reason=CALLS),
         "",
     ),
     "no index, fragments continue the latest": (
         [
-            calls(part_of(None, "a", "add", '{"x"')),
-            calls(part_of(arguments=": 1}")),
-            calls(part_of(None, "b", "clock")),
+            calls(fragment(None, "a", "add", '{"x"')),
+            calls(fragment(arguments=": 1}")),
+            calls(fragment(None, "b", "clock")),
             calls({"function": {"arguments": "{}"}}),
             finish("tool_calls"),
         ],
@@ -305,24 +309,24 @@ TOOLS: dict[str, Case] = {
         "",
     ),
     "no index and no id, told apart by name": (
-        [calls(part_of(name="add", arguments='{"x": 1}')), calls(part_of(name="clock", arguments="{}")), finish()],
+        [calls(fragment(name="add", arguments='{"x": 1}')), calls(fragment(name="clock", arguments="{}")), finish()],
         [ToolCallDelta(0, "call_0", "add", '{"x": 1}'), ToolCallDelta(1, "call_1", "clock", "{}"), CALLS],
         "",
     ),
     "no id, one tool called twice": (
-        [calls(part_of(name="add", arguments='{"x": 1}'), part_of(name="add", arguments='{"x": 2}')), finish()],
+        [calls(fragment(name="add", arguments='{"x": 1}'), fragment(name="add", arguments='{"x": 2}')), finish()],
         [ToolCallDelta(0, "call_0", "add", '{"x": 1}'), ToolCallDelta(1, "call_1", "add", '{"x": 2}'), CALLS],
         "",
     ),
     "index 0 for all, with different ids": (
-        [calls(part_of(0, "a", "add", '{"x": 1}')), calls(part_of(0, "b", "clock", "{}")), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", '{"x": 1}')), calls(fragment(0, "b", "clock", "{}")), finish("tool_calls")],
         ending(ADD, CLOCK, reason=CALLS),
         "",
     ),
     "index 0 for all, ids repeated, interleaved": (
         [
-            calls(part_of(0, "a", "add", '{"x"'), part_of(0, "b", "clock", "{")),
-            calls(part_of(0, "a", None, ": 1}"), part_of(0, "b", None, "}")),
+            calls(fragment(0, "a", "add", '{"x"'), fragment(0, "b", "clock", "{")),
+            calls(fragment(0, "a", None, ": 1}"), fragment(0, "b", None, "}")),
             finish("tool_calls"),
         ],
         [
@@ -335,58 +339,62 @@ TOOLS: dict[str, Case] = {
         "",
     ),
     "index 0 for all, no ids, different names": (
-        [calls(part_of(0, "", "add", '{"x": 1}')), calls(part_of(0, "", "clock", "{}")), finish("tool_calls")],
+        [calls(fragment(0, "", "add", '{"x": 1}')), calls(fragment(0, "", "clock", "{}")), finish("tool_calls")],
         [ToolCallDelta(0, "call_0", "add", '{"x": 1}'), ToolCallDelta(1, "call_1", "clock", "{}"), CALLS],
         "",
     ),
     "a new id on every chunk of one call": (
-        [calls(part_of(0, "a", "add", '{"x"')), calls(part_of(0, "z", None, ": 1}")), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", '{"x"')), calls(fragment(0, "z", None, ": 1}")), finish("tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "id and name repeated on every chunk": (
-        [calls(part_of(0, "a", "add", '{"x"')), calls(part_of(0, "a", "add", ": 1}")), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", '{"x"')), calls(fragment(0, "a", "add", ": 1}")), finish("tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "name repeated without id or index": (
-        [calls(part_of(None, "a", "add", '{"x"')), calls(part_of(name="add", arguments=": 1}")), finish("tool_calls")],
+        [
+            calls(fragment(None, "a", "add", '{"x"')),
+            calls(fragment(name="add", arguments=": 1}")),
+            finish("tool_calls"),
+        ],
         ending(ADD, reason=CALLS),
         "",
     ),
     "one id for two indexes": (
-        [calls(part_of(0, "a", "add", '{"x": 1}'), part_of(1, "a", "clock", "{}")), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", '{"x": 1}'), fragment(1, "a", "clock", "{}")), finish("tool_calls")],
         [ADD, ToolCallDelta(1, "a", "clock", "{}"), CALLS],
         "",
     ),
     "index 1 before index 0": (
-        [calls(part_of(1, "a", "add", '{"x": 1}')), calls(part_of(0, "b", "clock", "{}")), finish("tool_calls")],
+        [calls(fragment(1, "a", "add", '{"x": 1}')), calls(fragment(0, "b", "clock", "{}")), finish("tool_calls")],
         ending(ADD, CLOCK, reason=CALLS),
         "",
     ),
     "index as a string, id as a number": (
-        [calls(part_of("0", 7, "add", '{"x"')), calls(part_of("0", None, None, ": 1}")), finish("tool_calls")],
+        [calls(fragment("0", 7, "add", '{"x"')), calls(fragment("0", None, None, ": 1}")), finish("tool_calls")],
         [ToolCallDelta(0, "7", "add", '{"x": 1}'), CALLS],
         "",
     ),
     "the id after the call has begun": (
-        [calls(part_of(0, "", "add", '{"x"')), calls(part_of(0, "a", None, ": 1}")), finish("tool_calls")],
+        [calls(fragment(0, "", "add", '{"x"')), calls(fragment(0, "a", None, ": 1}")), finish("tool_calls")],
         [ToolCallDelta(0, "call_0", "add", '{"x": 1}'), CALLS],
         "",
     ),
     "the name after the first arguments": (
-        [calls(part_of(0, "a", None, '{"x"')), calls(part_of(0, None, "add", ": 1}")), finish("tool_calls")],
+        [calls(fragment(0, "a", None, '{"x"')), calls(fragment(0, None, "add", ": 1}")), finish("tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "arguments as an object": (
-        [calls(part_of(0, "a", "add", {"x": 1})), finish("tool_calls")],
+        [calls(fragment(0, "a", "add", {"x": 1})), finish("tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "arguments null, empty or absent": (
         [
-            calls(part_of(0, "a", "clock"), part_of(1, "b", "clock", "")),
+            calls(fragment(0, "a", "clock"), fragment(1, "b", "clock", "")),
             calls({"index": 2, "id": "c", "function": {"name": "clock"}}),
             finish("tool_calls"),
         ],
@@ -399,7 +407,7 @@ TOOLS: dict[str, Case] = {
         "",
     ),
     "an empty object as arguments": (
-        [calls(part_of(0, "a", "clock", {})), finish("tool_calls")],
+        [calls(fragment(0, "a", "clock", {})), finish("tool_calls")],
         [ToolCallDelta(0, "a", "clock", "{}"), CALLS],
         "",
     ),
@@ -417,33 +425,33 @@ TOOLS: dict[str, Case] = {
     ),
     "index 0 for all, ids only at the beginnings": (
         [
-            calls(part_of(0, "a", "add", '{"x"')),
-            calls(part_of(0, arguments=": 1}")),
-            calls(part_of(0, "b", "clock", "{")),
-            calls(part_of(0, arguments="}")),
+            calls(fragment(0, "a", "add", '{"x"')),
+            calls(fragment(0, arguments=": 1}")),
+            calls(fragment(0, "b", "clock", "{")),
+            calls(fragment(0, arguments="}")),
             finish("tool_calls"),
         ],
         ending(ADD, CLOCK, reason=CALLS),
         "",
     ),
     "indexes from 1, with gaps": (
-        [calls(part_of(1, "a", "add", '{"x": 1}')), calls(part_of(7, "b", "clock", "{}")), finish("tool_calls")],
+        [calls(fragment(1, "a", "add", '{"x": 1}')), calls(fragment(7, "b", "clock", "{}")), finish("tool_calls")],
         ending(ADD, CLOCK, reason=CALLS),
         "",
     ),
     "text and a call in one chunk": (
-        [chunk({"content": "Hello", "tool_calls": [part_of(0, "a", "add", '{"x": 1}')]}), finish("tool_calls")],
+        [chunk({"content": "Hello", "tool_calls": [fragment(0, "a", "add", '{"x": 1}')]}), finish("tool_calls")],
         [TextDelta("Hello"), ADD, CALLS],
         "",
     ),
     "a call in the finishing chunk": (
-        [chunk({"tool_calls": [part_of(0, "a", "add", '{"x": 1}')]}, finish_reason="tool_calls")],
+        [chunk({"tool_calls": [fragment(0, "a", "add", '{"x": 1}')]}, finish_reason="tool_calls")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "a pair of surrogates in two fragments": (
         [
-            calls(part_of(0, "a", "add")),
+            calls(fragment(0, "a", "add")),
             raw(
                 rb'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\ud83d"}}]}}]}' b"\n\n"
             ),
@@ -464,7 +472,7 @@ TOOLS: dict[str, Case] = {
         [ToolCallDelta(0, "call_0", "add", '{"x": 1}'), CALLS],
         "",
     ),
-    "a call that never gets a name": ([calls(part_of(0, "a", None, "{}")), finish("tool_calls")], [], "malformed"),
+    "a call that never gets a name": ([calls(fragment(0, "a", None, "{}")), finish("tool_calls")], [], "malformed"),
     "an empty function_call beside text": (
         [
             raw(
@@ -476,7 +484,7 @@ TOOLS: dict[str, Case] = {
         "",
     ),
     "fragments that say nothing": (
-        [calls({}, {"index": 3}, part_of(2), {"function": None}, part_of(0, "", "", "")), text("Hello"), finish()],
+        [calls({}, {"index": 3}, fragment(2), {"function": None}, fragment(0, "", "", "")), text("Hello"), finish()],
         HELLO,
         "",
     ),
@@ -487,9 +495,9 @@ ENDS: dict[str, Case] = {
     "no end mark": ([text("Hello"), finish()], HELLO, ""),
     "no finish_reason": ([text("Hello"), done()], HELLO, ""),
     "neither": ([text("Hello")], HELLO, ""),
-    "neither, after whole arguments": ([calls(part_of(0, "a", "add", '{"x": 1}'))], ending(ADD, reason=CALLS), ""),
+    "neither, after whole arguments": ([calls(fragment(0, "a", "add", '{"x": 1}'))], ending(ADD, reason=CALLS), ""),
     "neither, within arguments": (
-        [calls(part_of(0, "a", "add", '{"x": '))],
+        [calls(fragment(0, "a", "add", '{"x": '))],
         [ToolCallDelta(0, "a", "add", '{"x": ')],
         "malformed",
     ),
@@ -501,7 +509,7 @@ ENDS: dict[str, Case] = {
         "malformed",
     ),
     "neither, after text, within arguments": (
-        [text("Hello"), calls(part_of(0, "a", "add", "{"))],
+        [text("Hello"), calls(fragment(0, "a", "add", "{"))],
         [TextDelta("Hello"), ToolCallDelta(0, "a", "add", "{")],
         "malformed",
     ),
@@ -512,14 +520,14 @@ ENDS: dict[str, Case] = {
     "the last empty line is missing": ([text("Hello"), finish(), raw(b"data: [DONE]")], HELLO, ""),
     "what follows the end mark": ([text("Hello"), finish(), done(), text("!"), raw(b"data: {\n\n")], HELLO, ""),
     "stop although tools were called": (
-        [calls(part_of(0, "a", "add", '{"x": 1}')), finish("stop")],
+        [calls(fragment(0, "a", "add", '{"x": 1}')), finish("stop")],
         ending(ADD, reason=CALLS),
         "",
     ),
     "tool_calls although none was": ([text("Hello"), finish("tool_calls")], HELLO, ""),
     "length": ([text("Hello"), finish("length")], [TextDelta("Hello"), Finish("length")], ""),
     "length within a call": (
-        [calls(part_of(0, "a", "add", "{")), finish("length")],
+        [calls(fragment(0, "a", "add", "{")), finish("length")],
         [ToolCallDelta(0, "a", "add", "{"), Finish("length")],
         "",
     ),
@@ -881,12 +889,12 @@ def cases(table: str) -> Iterator[tuple[str, bytes, Outcome]]:
         yield name, body_of(parts), (deltas, error)
 
 
-def in_pieces(body: bytes, length: int) -> list[bytes]:
+def split_every(body: bytes, length: int) -> list[bytes]:
     return [body[start : start + length] for start in range(0, len(body), length)]
 
 
 @in_each_table
-def test_a_body_means_the_same_at_every_cut(table: str) -> None:
+def test_a_body_is_decoded_the_same_however_it_is_split(table: str) -> None:
     for name, body, outcome in cases(table):
         with error_note(name):
             assert decode(body) == outcome
@@ -894,20 +902,20 @@ def test_a_body_means_the_same_at_every_cut(table: str) -> None:
             for cut in range(0, len(body), step):
                 assert decode(body[:cut], body[cut:]) == outcome, f"cut at byte {cut}"
             if step == 1:
-                assert decode(*in_pieces(body, 1)) == outcome
+                assert decode(*split_every(body, 1)) == outcome
 
 
 @in_each_table
-def test_carriage_returns_at_the_ends_of_lines_change_nothing(table: str) -> None:
+def test_crlf_line_endings_are_decoded_the_same(table: str) -> None:
     for name, plain, outcome in cases(table):
         with error_note(name):
             body = plain.replace(b"\n", b"\r\n")
             assert decode(body) == outcome
-            assert decode(*in_pieces(body, 7)) == outcome
+            assert decode(*split_every(body, 7)) == outcome
 
 
 @in_each_table
-def test_no_space_after_the_colon_changes_nothing(table: str) -> None:
+def test_a_missing_space_after_the_colon_is_decoded_the_same(table: str) -> None:
     for name, body, outcome in cases(table):
         with error_note(name):
             assert decode(body.replace(b"data: ", b"data:")) == outcome

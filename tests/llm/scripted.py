@@ -1,14 +1,14 @@
-"""Asking a scripted model server through the real client."""
+"""Requests to a scripted model server with the real client."""
 
 from typing import Any
 
 from conversations.llm.client import ModelClient
 from conversations.llm.errors import LLMError
 from conversations.llm.types import ChatMessage, CompletionRequest, Delta, Endpoint, TimeLimits
-from tests.llm.deltas import joined
+from tests.llm.deltas import join_deltas
 from tests.modelserver import MODEL, ModelServer
 
-QUESTION = CompletionRequest([ChatMessage("user", "Hello?")])
+REQUEST = CompletionRequest([ChatMessage("user", "Hello?")])
 KEY = "sk-Secret0123456789abcdef"
 
 
@@ -19,13 +19,13 @@ def endpoint(server: ModelServer | str, *, retries: int = 0, **more: Any) -> End
 
 
 async def ask(
-    client: ModelClient, endpoint: Endpoint, request: CompletionRequest = QUESTION
+    client: ModelClient, endpoint: Endpoint, request: CompletionRequest = REQUEST
 ) -> tuple[list[Delta], LLMError | None]:
-    """The deltas, adjacent ones joined, and the error that ended them."""
+    """Returns the joined deltas and the error that ended the stream, or None."""
     deltas: list[Delta] = []
     try:
         async for delta in client.stream(endpoint, request):
             deltas.append(delta)
     except LLMError as error:
-        return joined(deltas), error
-    return joined(deltas), None
+        return join_deltas(deltas), error
+    return join_deltas(deltas), None
