@@ -10,7 +10,7 @@ import pytest
 from tools.executor import ToolExecutor
 from tools.types import Tool, ToolCall, ToolContext, ToolEvent, ToolResult, ToolUser
 
-Told = dict[str, Any]
+Payload = dict[str, Any]
 
 
 @pytest.fixture
@@ -29,13 +29,13 @@ def executor(tool_context: ToolContext) -> Callable[..., ToolExecutor]:
 
 
 class Batch:
-    """What a batch of (name, arguments) gave: its events, and its results in the order of the calls."""
+    """The outcome of a batch of calls: its events, its results in call order, and their decoded JSON payloads."""
 
     def __init__(self, events: Sequence[ToolEvent]) -> None:
         self.events = list(events)
         ended = {event.call_id: event for event in self.events if isinstance(event, ToolResult)}
         self.results = [ended[call_id] for call_id in sorted(ended, key=lambda call_id: int(call_id.split("-")[1]))]
-        self.told: list[Told] = [json.loads(result.content) for result in self.results]
+        self.payloads: list[Payload] = [json.loads(result.content) for result in self.results]
         self.skipped = [result.skipped for result in self.results]
 
 
@@ -55,13 +55,13 @@ def batch() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def tell(executor: Callable[..., ToolExecutor]) -> Callable[..., Any]:
-    """Runs one tool once and returns what the model is told."""
+def run_tool(executor: Callable[..., ToolExecutor]) -> Callable[..., Any]:
+    """Returns a function that calls one tool once and returns the decoded JSON payload for the model."""
 
-    async def run(tool: Tool, arguments: object = "", **options: Any) -> Told:
+    async def run(tool: Tool, arguments: object = "", **options: Any) -> Payload:
         result = await executor(tool, **options).execute(calls((tool.name, arguments))[0])
-        told: Told = json.loads(result.content)
-        assert told["success"] is result.success
-        return told
+        payload: Payload = json.loads(result.content)
+        assert payload["success"] is result.success
+        return payload
 
     return run

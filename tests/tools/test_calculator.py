@@ -110,7 +110,7 @@ def calculate(expression: str) -> str:
         ("pi // 1", "3"),
     ],
 )
-def test_it_calculates(expression: str, result: str) -> None:
+def test_expressions_are_calculated(expression: str, result: str) -> None:
     assert calculate(expression) == result
 
 
@@ -157,7 +157,7 @@ def test_operators_bind_as_in_python_and_postfix_ones_tightest(expression: str, 
         ("max(0.05, 0)", "0.05"),
     ],
 )
-def test_commas_group_digits_except_among_arguments(expression: str, result: str) -> None:
+def test_commas_group_digits_except_between_arguments(expression: str, result: str) -> None:
     assert calculate(expression) == result
 
 
@@ -240,7 +240,7 @@ def test_rational_results_stay_exact(expression: str, result: str) -> None:
         ("2 ** 'x'", 'Syntax error at character 6: "\'" has no meaning here.'),
     ],
 )
-def test_what_cannot_be_calculated_is_explained(expression: str, complaint: str) -> None:
+def test_an_invalid_expression_is_explained(expression: str, complaint: str) -> None:
     with pytest.raises(ToolError) as refused:
         calculate(expression)
     assert complaint in str(refused.value)
@@ -283,7 +283,7 @@ expressions: st.SearchStrategy[tuple[str, Fraction | None]] = st.recursive(
 
 
 @given(expressions)
-def test_it_agrees_with_fractions(expression: tuple[str, Fraction | None]) -> None:
+def test_results_equal_those_of_fractions(expression: tuple[str, Fraction | None]) -> None:
     text, value = expression
     if value is None:
         with pytest.raises(ToolError):
@@ -293,7 +293,7 @@ def test_it_agrees_with_fractions(expression: tuple[str, Fraction | None]) -> No
 
 
 @given(st.fractions(min_value=-1000, max_value=1000, max_denominator=10**12))
-def test_what_is_shown_exactly_is_the_value(value: Fraction) -> None:
+def test_an_exact_result_equals_the_value(value: Fraction) -> None:
     text = shown(value)
     exact = text.partition(" ≈ ")[0] if "/" in text else text
     assert Fraction(exact) == value
@@ -307,7 +307,7 @@ PIECES = [*FUNCTIONS, *CONSTANTS, *"+-*/%^!(),.√×eE_ \0é", "**", "//", "0", 
 @example("(10**400) // 0.1**0.5")
 @example("perm(9" + "9" * 30 + ", 0)")
 @example("log(2, 0.5) % sin(0)")
-def test_it_raises_nothing_but_tool_errors(expression: str) -> None:
+def test_any_input_gives_a_result_or_a_tool_error(expression: str) -> None:
     try:
         result = shown(evaluate(expression))
     except ToolError as error:

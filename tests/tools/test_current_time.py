@@ -18,14 +18,14 @@ from tools.builtin.clock import current_time
         ({"timezone": "utc"}, "UTC"),
     ],
 )
-async def test_it_tells_the_time_in_a_zone(tell: Any, arguments: dict[str, str], zone: str) -> None:
-    told = (await tell(current_time, arguments))["result"]
-    time = datetime.fromisoformat(told["time"])
+async def test_the_time_is_returned_in_the_requested_zone(run_tool: Any, arguments: dict[str, str], zone: str) -> None:
+    payload = (await run_tool(current_time, arguments))["result"]
+    time = datetime.fromisoformat(payload["time"])
     assert abs(datetime.now(UTC) - time) < timedelta(seconds=10)
     assert time.utcoffset() == time.astimezone(ZoneInfo(zone)).utcoffset()
-    assert told["weekday"] == time.strftime("%A")
-    assert told["timezone"] == zone
-    assert "." not in told["time"]
+    assert payload["weekday"] == time.strftime("%A")
+    assert payload["timezone"] == zone
+    assert "." not in payload["time"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ async def test_it_tells_the_time_in_a_zone(tell: Any, arguments: dict[str, str],
         ("x" * 100_000, "such as Europe/Berlin, America/New_York, UTC."),
     ],
 )
-async def test_an_unknown_zone_gets_near_names(tell: Any, written: str, suggested: str) -> None:
-    error = (await tell(current_time, {"timezone": written}))["error"]
+async def test_an_unknown_zone_suggests_similar_names(run_tool: Any, written: str, suggested: str) -> None:
+    error = (await run_tool(current_time, {"timezone": written}))["error"]
     assert suggested in error
     assert len(error) < 300

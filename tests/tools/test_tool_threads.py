@@ -16,14 +16,14 @@ from tools.types import ToolError
 name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="nobody")
 
 
-async def until_none_hang(threads: ToolThreads) -> None:
+async def wait_until_none_hang(threads: ToolThreads) -> None:
     for thread in threading.enumerate():
         if thread.name == "call of a tool":
             await asyncio.to_thread(thread.join, 30)
     assert threads.hung == 0
 
 
-async def test_what_the_function_returns_or_raises_comes_back() -> None:
+async def test_the_return_value_or_exception_of_the_function_is_passed_on() -> None:
     threads = ToolThreads()
     assert await threads.run(lambda: 42, time_limit=60) == 42
     with pytest.raises(ZeroDivisionError):
@@ -43,7 +43,7 @@ async def test_context_variables_are_copied() -> None:
     assert name.get() == "ada"
 
 
-async def test_no_more_than_the_limit_run_at_once() -> None:
+async def test_calls_run_concurrently_up_to_the_limit() -> None:
     threads = ToolThreads(max_threads=2)
     lock = threading.Lock()
     now = most = 0
@@ -61,7 +61,7 @@ async def test_no_more_than_the_limit_run_at_once() -> None:
     assert most == 2
 
 
-async def test_a_hung_call_gives_its_slot_back_and_counts_until_it_ends() -> None:
+async def test_a_hung_call_releases_its_slot_and_counts_as_hung_until_it_ends() -> None:
     threads = ToolThreads(max_threads=1)
     release = threading.Event()
     with pytest.raises(CallTimeoutError):
@@ -69,11 +69,11 @@ async def test_a_hung_call_gives_its_slot_back_and_counts_until_it_ends() -> Non
     assert threads.hung == 1
     assert await threads.run(lambda: "free", time_limit=60) == "free"
     release.set()
-    await until_none_hang(threads)
+    await wait_until_none_hang(threads)
     assert await threads.run(lambda: "still one slot", time_limit=60) == "still one slot"
 
 
-async def test_a_call_that_waits_for_a_slot_is_not_timed() -> None:
+async def test_waiting_for_a_slot_does_not_count_toward_the_timeout() -> None:
     threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
@@ -85,7 +85,7 @@ async def test_a_call_that_waits_for_a_slot_is_not_timed() -> None:
     assert await first
 
 
-async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
+async def test_a_call_cancelled_while_waiting_leaves_the_queue() -> None:
     threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
@@ -104,7 +104,7 @@ async def test_who_is_cancelled_while_waiting_leaves_the_queue() -> None:
     )
 
 
-async def test_a_slot_granted_to_one_who_is_just_cancelled_is_passed_on() -> None:
+async def test_a_slot_granted_to_a_call_being_cancelled_is_passed_on() -> None:
     threads = ToolThreads(max_threads=1)
     release = threading.Event()
     first = asyncio.create_task(threads.run(lambda: release.wait(60), time_limit=60))
@@ -121,7 +121,7 @@ async def test_a_slot_granted_to_one_who_is_just_cancelled_is_passed_on() -> Non
     assert await asyncio.wait_for(threads.run(lambda: "third", time_limit=60), 30) == "third"
 
 
-async def test_with_too_many_hung_calls_new_ones_are_refused() -> None:
+async def test_new_calls_are_refused_when_too_many_have_hung() -> None:
     threads = ToolThreads(max_threads=4, max_hung=2)
     release = threading.Event()
     for _ in range(2):
@@ -130,11 +130,11 @@ async def test_with_too_many_hung_calls_new_ones_are_refused() -> None:
     with pytest.raises(ToolError, match="Try again later"):
         await threads.run(lambda: "refused", time_limit=60)
     release.set()
-    await until_none_hang(threads)
+    await wait_until_none_hang(threads)
     assert await threads.run(lambda: "again", time_limit=60) == "again"
 
 
-def test_one_bound_serves_several_event_loops() -> None:
+def test_one_limit_is_shared_by_several_event_loops() -> None:
     threads = ToolThreads(max_threads=1)
     outcomes: list[str] = []
 
@@ -152,7 +152,7 @@ def test_one_bound_serves_several_event_loops() -> None:
     assert outcomes == ["done"] * 60
 
 
-def test_a_hung_thread_does_not_hold_up_the_end_of_the_process() -> None:
+def test_a_hung_thread_does_not_delay_process_exit() -> None:
     program = """
 import asyncio, threading
 from tools.threads import CallTimeoutError, ToolThreads

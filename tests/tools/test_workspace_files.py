@@ -20,7 +20,7 @@ def paths(workspace: Workspace, path: str = ".") -> list[str]:
     return [entry.path for entry in workspace.entries(path).entries]
 
 
-def test_what_is_written_can_be_read(root: Path) -> None:
+def test_a_written_file_can_be_read(root: Path) -> None:
     workspace = Workspace(root)
     assert workspace.write("a/b/c.txt", "größer".encode()) is True
     assert workspace.read("./a//b/c.txt") == "größer".encode()
@@ -37,7 +37,7 @@ def test_a_workspace_that_does_not_exist_yet_is_empty(root: Path) -> None:
         Workspace(root).entries("a")
 
 
-def test_a_listing_goes_all_the_way_down_nearest_first(root: Path) -> None:
+def test_a_listing_is_recursive_with_the_shallowest_entries_first(root: Path) -> None:
     workspace = Workspace(root)
     for path in ("z.txt", "b/x/1.txt", "b/2.txt", "a/3.txt"):
         workspace.write(path, b"123")
@@ -56,7 +56,7 @@ def test_a_file_cannot_be_listed(root: Path) -> None:
         Workspace(root).entries("a.txt")
 
 
-def test_a_listing_is_bounded(root: Path) -> None:
+def test_a_listing_is_limited_in_size(root: Path) -> None:
     workspace = Workspace(root, max_entries=5)
     for number in range(4):
         workspace.write(f"a/{number}", b"")
@@ -68,7 +68,7 @@ def test_a_listing_is_bounded(root: Path) -> None:
     assert not workspace.entries().complete
 
 
-def test_a_folder_that_cannot_be_opened_is_listed_without_its_content(root: Path) -> None:
+def test_an_unreadable_folder_is_listed_without_its_content(root: Path) -> None:
     workspace = Workspace(root)
     workspace.write("a/1", b"")
     (root / "b").mkdir()
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_opened_is_listed_without_its_content(root: Path
         os.chmod(root / "b", 0o700)
 
 
-def test_files_have_a_size_limit_in_both_directions(root: Path) -> None:
+def test_file_size_is_limited_for_reading_and_writing(root: Path) -> None:
     workspace = Workspace(root, max_file_bytes=10)
     workspace.write("a", b"x" * 10)
     assert len(workspace.read("a")) == 10
@@ -90,7 +90,7 @@ def test_files_have_a_size_limit_in_both_directions(root: Path) -> None:
         workspace.read("a")
 
 
-def test_a_folder_is_neither_read_nor_overwritten(root: Path) -> None:
+def test_a_folder_cannot_be_read_or_overwritten_as_a_file(root: Path) -> None:
     workspace = Workspace(root)
     workspace.write("a/b", b"")
     with pytest.raises(ToolError, match="'a' is a folder"):
@@ -99,7 +99,7 @@ def test_a_folder_is_neither_read_nor_overwritten(root: Path) -> None:
         workspace.write("a", b"")
 
 
-def test_a_reader_sees_the_old_content_or_the_new(root: Path) -> None:
+def test_a_concurrent_reader_sees_the_old_or_the_new_content(root: Path) -> None:
     workspace = Workspace(root)
     versions = [letter * 200_000 for letter in (b"a", b"b")]
     workspace.write("file", versions[0])
@@ -118,9 +118,7 @@ def test_a_reader_sees_the_old_content_or_the_new(root: Path) -> None:
     assert os.listdir(root) == ["file"]
 
 
-def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_only_the_old_content(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = Workspace(root)
     workspace.write("file", b"old")
 
@@ -143,14 +141,14 @@ def test_a_file_keeps_its_permissions(root: Path) -> None:
     assert stat.S_IMODE((root / "run.sh").stat().st_mode) == 0o750
 
 
-def test_what_a_crash_left_half_written_is_not_listed(root: Path) -> None:
+def test_temporary_files_left_by_a_crash_are_not_listed(root: Path) -> None:
     workspace = Workspace(root)
     workspace.write("a", b"")
     (root / ".unfinished-0123456789abcdef").write_bytes(b"half")
     assert paths(workspace) == ["a"]
 
 
-def test_a_hard_link_to_elsewhere_is_replaced_not_written_through(root: Path, tmp_path: Path) -> None:
+def test_a_hard_link_to_an_outside_file_is_replaced_not_written_through(root: Path, tmp_path: Path) -> None:
     workspace = Workspace(root)
     workspace.write("a", b"")
     (tmp_path / "elsewhere").write_text("kept")
@@ -159,7 +157,7 @@ def test_a_hard_link_to_elsewhere_is_replaced_not_written_through(root: Path, tm
     assert (tmp_path / "elsewhere").read_text() == "kept"
 
 
-def test_no_descriptor_stays_open(root: Path) -> None:
+def test_no_file_descriptor_stays_open(root: Path) -> None:
     workspace = Workspace(root)
     workspace.write("a/b/c.txt", b"")
     folder = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"

@@ -8,8 +8,8 @@ import pytest
 from tools.arithmetic import evaluate, shown
 from tools.types import ToolError
 
-SECONDS_AT_MOST = 2.0
-"""Of the processor: each takes less than a tenth of a second, and without the bounds far longer than this."""
+MAX_CPU_SECONDS = 2.0
+"""Each expression takes less than a tenth of this, and without the limits far longer."""
 HOSTILE = [
     "9**9**9",
     "9" * 3000 + "**" + "9" * 900,
@@ -63,14 +63,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("expression", HOSTILE, ids=lambda expression: f"{expression[:24]}-{len(expression)}")
-def test_no_expression_takes_long_or_much(expression: str) -> None:
+def test_no_expression_takes_much_time_or_memory(expression: str) -> None:
     def attempt() -> None:
         try:
             shown(evaluate(expression))
         except ToolError:
             return
 
-    assert seconds(attempt) < SECONDS_AT_MOST
+    assert seconds(attempt) < MAX_CPU_SECONDS
     tracemalloc.start()
     try:
         attempt()
@@ -89,7 +89,7 @@ def seconds(attempt: object) -> float:
 @pytest.mark.parametrize(
     "expression", ["10**3999", "1/10**3999", "1400!", "2**13000", "sum(" + "123456.78," * 350 + "1)"]
 )
-def test_large_but_honest_expressions_are_calculated(expression: str) -> None:
+def test_large_valid_expressions_are_calculated(expression: str) -> None:
     assert shown(evaluate(expression))
 
 
@@ -107,7 +107,7 @@ def test_large_but_honest_expressions_are_calculated(expression: str) -> None:
     ],
     ids=lambda parameter: str(parameter)[:24],
 )
-def test_long_chains_and_nesting_up_to_the_bound_are_calculated(expression: str, value: int) -> None:
+def test_chains_and_nesting_up_to_the_limit_are_calculated(expression: str, value: int) -> None:
     assert evaluate(expression) == value
 
 
@@ -125,7 +125,7 @@ def test_long_chains_and_nesting_up_to_the_bound_are_calculated(expression: str,
     ],
     ids=lambda expression: expression[:8],
 )
-def test_what_is_nested_more_deeply_is_refused(expression: str) -> None:
+def test_deeper_nesting_is_refused(expression: str) -> None:
     with pytest.raises(ToolError, match="nested too deeply: at most 80 levels"):
         evaluate(expression)
 
@@ -142,6 +142,6 @@ def test_what_is_nested_more_deeply_is_refused(expression: str) -> None:
         ("+".join(["9**4000"] * 490), "too many operations on very large numbers"),
     ],
 )
-def test_every_bound_says_what_it_is(expression: str, complaint: str) -> None:
+def test_every_limit_names_itself_in_its_error(expression: str, complaint: str) -> None:
     with pytest.raises(ToolError, match=complaint):
         evaluate(expression)

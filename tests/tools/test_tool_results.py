@@ -37,7 +37,7 @@ circle: list[Any] = []
 circle.append(circle)
 
 
-def told(result: object, limit: int = 1000) -> Any:
+def payload_of(result: object, limit: int = 1000) -> Any:
     return json.loads(success_content(result, 0.5, limit), parse_constant=pytest.fail)
 
 
@@ -64,22 +64,22 @@ def told(result: object, limit: int = 1000) -> Any:
     ],
 )
 def test_every_result_becomes_valid_json(result: object, shown: object) -> None:
-    assert told(result) == {"success": True, "result": shown, "execution_time": 0.5}
+    assert payload_of(result) == {"success": True, "result": shown, "execution_time": 0.5}
 
 
-def test_the_text_is_unescaped_and_its_keys_are_in_order() -> None:
+def test_json_text_is_not_escaped_and_keys_keep_their_order() -> None:
     assert success_content("größer 😀", 0.25, 100) == '{"success": true, "result": "größer 😀", "execution_time": 0.25}'
     assert failure_content("größer") == '{"success": false, "error": "größer"}'
 
 
-def test_a_result_that_serves_again_says_so_last() -> None:
+def test_a_reused_result_ends_with_skipped() -> None:
     again = skipped_content(success_content([1], 0.25, 100))
     assert again == '{"success": true, "result": [1], "execution_time": 0.0, "skipped": true}'
     assert skipped_content(failure_content("no")) == '{"success": false, "error": "no", "skipped": true}'
 
 
-def test_a_long_text_is_cut_with_a_note() -> None:
-    cut = told("x" * 2500, limit=1000)
+def test_a_long_text_is_truncated_with_a_note() -> None:
+    cut = payload_of("x" * 2500, limit=1000)
     assert cut == {
         "success": True,
         "result": "x" * 998,
@@ -89,20 +89,20 @@ def test_a_long_text_is_cut_with_a_note() -> None:
     assert list(cut) == ["success", "result", "truncated", "execution_time"]
 
 
-def test_a_text_at_the_limit_is_whole() -> None:
-    assert told("x" * 998)["result"] == "x" * 998
-    assert "truncated" not in told("x" * 998)
-    assert told("x" * 999)["result"] == "x" * 998
+def test_a_text_at_the_limit_is_not_truncated() -> None:
+    assert payload_of("x" * 998)["result"] == "x" * 998
+    assert "truncated" not in payload_of("x" * 998)
+    assert payload_of("x" * 999)["result"] == "x" * 998
 
 
-def test_what_is_no_text_is_cut_as_json_text() -> None:
-    cut = told(list(range(1000)), limit=100)
+def test_a_long_result_that_is_not_text_is_truncated_as_json() -> None:
+    cut = payload_of(list(range(1000)), limit=100)
     assert cut["result"].startswith("[0, 1, 2, ")
     assert cut["truncated"] == f"Showing the first {len(cut['result'])} of 4890 characters."
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=200), st.integers(10, 60))
-def test_a_cut_result_is_never_longer_than_the_limit_allows(text: str, limit: int) -> None:
+def test_a_truncated_result_is_never_longer_than_the_limit_allows(text: str, limit: int) -> None:
     content = success_content(text, 0.5, limit)
     shown = json.loads(content)["result"]
     assert len(json.dumps(shown, ensure_ascii=False)) <= limit
@@ -111,13 +111,13 @@ def test_a_cut_result_is_never_longer_than_the_limit_allows(text: str, limit: in
     assert "\0" not in shown
 
 
-def test_an_error_is_cut_too() -> None:
+def test_a_long_error_is_truncated() -> None:
     error = json.loads(failure_content("x" * 10_000 + "\0"))["error"]
     assert len(error) == 4001
     assert error.endswith("x…")
 
 
-async def test_a_result_whose_str_fails_is_a_failure(tell: Callable[..., Any]) -> None:
+async def test_a_result_whose_str_fails_is_a_failure(run_tool: Callable[..., Any]) -> None:
     class Broken:
         def __str__(self) -> str:
             raise ValueError("no words")
@@ -127,10 +127,10 @@ async def test_a_result_whose_str_fails_is_a_failure(tell: Callable[..., Any]) -
         """Return what cannot be shown."""
         return Broken()
 
-    assert (await tell(broken))["error"] == "Tool execution failed: no words"
+    assert (await run_tool(broken))["error"] == "Tool execution failed: no words"
 
 
-async def test_a_result_nested_beyond_all_measure_is_a_failure(tell: Callable[..., Any]) -> None:
+async def test_a_result_nested_too_deeply_is_a_failure(run_tool: Callable[..., Any]) -> None:
     @tool
     def deep() -> Any:
         """Return a deep list."""
@@ -139,22 +139,22 @@ async def test_a_result_nested_beyond_all_measure_is_a_failure(tell: Callable[..
             nested = [nested]
         return nested
 
-    assert (await tell(deep))["error"].startswith("Tool execution failed: ")
+    assert (await run_tool(deep))["error"].startswith("Tool execution failed: ")
 
 
-async def test_the_limit_holds_for_asynchronous_tools_too(tell: Callable[..., Any]) -> None:
+async def test_the_limit_applies_to_async_tools(run_tool: Callable[..., Any]) -> None:
     @tool
     async def long() -> str:
         """Return a long text."""
         return "y" * 5000
 
-    assert (await tell(long, result_limit=1000))["truncated"] == "Showing the first 998 of 5000 characters."
+    assert (await run_tool(long, result_limit=1000))["truncated"] == "Showing the first 998 of 5000 characters."
 
 
-async def test_a_refusal_of_the_tool_is_told_as_it_stands(tell: Callable[..., Any]) -> None:
+async def test_a_tool_error_is_reported_verbatim(run_tool: Callable[..., Any]) -> None:
     @tool
     def refuse() -> None:
         """Refuse."""
         raise ToolError("Ask for größer.")
 
-    assert await tell(refuse) == {"success": False, "error": "Ask for größer."}
+    assert await run_tool(refuse) == {"success": False, "error": "Ask for größer."}

@@ -20,7 +20,7 @@ def second(number: int) -> int:
     return number
 
 
-def test_bare_it_makes_a_writing_tool_of_the_function() -> None:
+def test_the_bare_decorator_makes_a_writing_tool() -> None:
     assert isinstance(first, Tool)
     assert (first.name, first.read_only, first.repeatable, first.timeout, first.category) == (
         "first",
@@ -32,7 +32,7 @@ def test_bare_it_makes_a_writing_tool_of_the_function() -> None:
     assert first.function(3) == 3
 
 
-def test_with_options_it_takes_them() -> None:
+def test_the_decorator_accepts_options() -> None:
     assert (second.name, second.read_only, second.timeout, second.category) == ("second-one", True, 3, "numbers")
 
 
@@ -56,19 +56,19 @@ def test_a_registry_lists_in_the_order_of_registration() -> None:
     assert registry.get("third") is None
 
 
-def test_its_list_is_a_copy() -> None:
+def test_the_list_of_a_registry_is_a_copy() -> None:
     registry = ToolRegistry([first])
     registry.list_all().clear()
     assert registry.list_all() == [first]
 
 
-def test_a_name_can_be_taken_only_once() -> None:
+def test_a_name_can_be_registered_only_once() -> None:
     registry = ToolRegistry([first])
     with pytest.raises(ValueError, match="already a tool named 'first'"):
         registry.register(first)
 
 
-def test_the_builtin_tools_have_the_names_that_others_rely_on() -> None:
+def test_builtin_tools_have_stable_names_and_parameters() -> None:
     parameters = {each.name: list(each.parameters["properties"]) for each in builtin_registry().list_all()}
     assert parameters == {
         "calculator": ["expression"],
@@ -81,7 +81,7 @@ def test_the_builtin_tools_have_the_names_that_others_rely_on() -> None:
 
 
 def keys_and_types(node: object) -> set[str]:
-    """Every keyword that the schema uses, wherever it stands."""
+    """Returns every keyword and type used at any depth of the schema."""
     if isinstance(node, list):
         return set().union(*map(keys_and_types, node)) if node else set()
     if not isinstance(node, dict):
@@ -95,7 +95,7 @@ def keys_and_types(node: object) -> set[str]:
 
 
 @pytest.mark.parametrize("each", builtin_registry().list_all(), ids=lambda each: each.name)
-def test_every_builtin_schema_is_a_closed_object_that_explains_its_parameters(each: Tool) -> None:
+def test_every_builtin_schema_is_a_closed_object_with_described_parameters(each: Tool) -> None:
     assert each.parameters["type"] == "object"
     assert each.parameters["additionalProperties"] is False
     assert set(each.parameters.get("required", ())) <= set(each.parameters["properties"])

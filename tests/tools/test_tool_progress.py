@@ -13,7 +13,7 @@ def report(context: ToolContext, line: str) -> None:
     context.report(line)
 
 
-async def test_lines_come_between_start_and_result(executor: Any, batch: Any) -> None:
+async def test_progress_comes_between_start_and_result(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     def work(context: ToolContext) -> str:
         """Work."""
@@ -25,7 +25,7 @@ async def test_lines_come_between_start_and_result(executor: Any, batch: Any) ->
     assert ran.events[1] == ToolProgress("call-0", "half way")
 
 
-async def test_an_asynchronous_tool_reports_from_the_loop(executor: Any, batch: Any) -> None:
+async def test_an_async_tool_reports_progress_from_the_event_loop(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     async def work(context: ToolContext) -> str:
         """Work."""
@@ -36,7 +36,7 @@ async def test_an_asynchronous_tool_reports_from_the_loop(executor: Any, batch: 
     assert ran.events[1] == ToolProgress("call-0", "here")
 
 
-async def test_a_line_is_cut_to_200_characters(executor: Any, batch: Any) -> None:
+async def test_a_progress_line_is_truncated_to_200_characters(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     def work(context: ToolContext) -> None:
         """Work."""
@@ -46,7 +46,7 @@ async def test_a_line_is_cut_to_200_characters(executor: Any, batch: Any) -> Non
     assert ran.events[1] == ToolProgress("call-0", "x\ufffd" * 100)
 
 
-async def test_a_slow_reader_gets_the_newest_line_only(executor: Any) -> None:
+async def test_a_slow_reader_gets_only_the_newest_progress_line(executor: Any) -> None:
     taken = threading.Event()
 
     @tool(read_only=True)
@@ -68,19 +68,19 @@ async def test_a_slow_reader_gets_the_newest_line_only(executor: Any) -> None:
     assert lines == ["first", "line 9999"]
 
 
-async def test_each_call_reports_under_its_own_id(executor: Any, batch: Any) -> None:
+async def test_each_call_reports_progress_under_its_own_id(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     def work(context: ToolContext, name: str) -> None:
         """Work."""
         report(context, name)
 
     ran = await batch(executor(work), ("work", {"name": "call-0"}), ("work", {"name": "call-1"}))
-    told = [event for event in ran.events if isinstance(event, ToolProgress)]
-    assert sorted(event.line for event in told) == ["call-0", "call-1"]
-    assert all(event.call_id == event.line for event in told)
+    reported = [event for event in ran.events if isinstance(event, ToolProgress)]
+    assert sorted(event.line for event in reported) == ["call-0", "call-1"]
+    assert all(event.call_id == event.line for event in reported)
 
 
-async def test_what_a_left_behind_thread_reports_is_dropped(executor: Any, batch: Any) -> None:
+async def test_progress_from_an_abandoned_thread_is_dropped(executor: Any, batch: Any) -> None:
     release, ended = threading.Event(), threading.Event()
 
     @tool(read_only=True, timeout=0.02)
@@ -99,5 +99,5 @@ async def test_what_a_left_behind_thread_reports_is_dropped(executor: Any, batch
     running = executor(hang, let_go)
     first = await batch(running, ("hang", {}))
     second = await batch(running, ("let_go", {}))
-    assert second.told[0]["result"] is True
+    assert second.payloads[0]["result"] is True
     assert not any(isinstance(event, ToolProgress) for event in first.events + second.events)

@@ -12,7 +12,7 @@ from tools.types import ToolCall, ToolStarted
 
 
 async def cancel_once_started(running: Any, *asked: ToolCall) -> None:
-    """Starts the batch, cancels it when its first call begins, and returns when that is over."""
+    """Cancels the batch when its first call starts, and returns when the cancellation is complete."""
     started = asyncio.Event()
 
     async def consume() -> None:
@@ -27,7 +27,7 @@ async def cancel_once_started(running: Any, *asked: ToolCall) -> None:
         await task
 
 
-async def test_a_thread_is_not_waited_for(executor: Any) -> None:
+async def test_cancelling_does_not_wait_for_a_thread(executor: Any) -> None:
     release = threading.Event()
     threads = ToolThreads()
 
@@ -41,7 +41,7 @@ async def test_a_thread_is_not_waited_for(executor: Any) -> None:
     release.set()
 
 
-async def test_an_asynchronous_tool_cleans_up_before_the_cancellation_is_over(executor: Any) -> None:
+async def test_cancelling_waits_for_an_async_tool_to_clean_up(executor: Any) -> None:
     cleaned: list[str] = []
 
     @tool(read_only=True)
@@ -58,7 +58,7 @@ async def test_an_asynchronous_tool_cleans_up_before_the_cancellation_is_over(ex
     assert sorted(cleaned) == ["a", "b"]
 
 
-async def test_calls_that_have_not_begun_never_do(executor: Any) -> None:
+async def test_calls_that_have_not_started_never_start(executor: Any) -> None:
     ran: list[int] = []
 
     @tool
@@ -72,7 +72,7 @@ async def test_calls_that_have_not_begun_never_do(executor: Any) -> None:
     assert ran == [0]
 
 
-async def test_one_call_is_cancelled_likewise(executor: Any) -> None:
+async def test_a_single_call_is_cancelled_the_same_way(executor: Any) -> None:
     entered = asyncio.Event()
     cancelled = asyncio.Event()
 
@@ -94,7 +94,7 @@ async def test_one_call_is_cancelled_likewise(executor: Any) -> None:
     assert cancelled.is_set()
 
 
-async def test_closing_the_generator_ends_the_calls(executor: Any) -> None:
+async def test_closing_the_generator_cancels_the_calls(executor: Any) -> None:
     cancelled = asyncio.Event()
 
     @tool
@@ -123,4 +123,4 @@ async def test_a_cancelled_batch_does_not_block_the_next(executor: Any, batch: A
 
     running = executor(wait)
     await cancel_once_started(running, ToolCall("a", "wait", '{"forever": true}'))
-    assert (await batch(running, ("wait", {"forever": False}))).told[0]["result"] == "done"
+    assert (await batch(running, ("wait", {"forever": False}))).payloads[0]["result"] == "done"

@@ -31,25 +31,25 @@ def read() -> str:
     return "text"
 
 
-async def test_it_is_asked_for_every_call_that_would_start(executor: Any, batch: Any) -> None:
+async def test_the_gate_is_asked_about_every_call_that_would_start(executor: Any, batch: Any) -> None:
     gate = Gate()
     await batch(executor(write, read, gate=gate), ("write", {"text": "a"}), ("write", {"text": "a"}), ("read", {}))
     assert gate.asked == ["call-0", "call-2"]
 
 
-async def test_it_is_not_asked_for_a_call_that_is_wrong(executor: Any, batch: Any) -> None:
+async def test_the_gate_is_not_asked_about_an_invalid_call(executor: Any, batch: Any) -> None:
     gate = Gate()
     await batch(executor(write, gate=gate), ("write", {}), ("nope", {}), ("write", "{"))
     assert gate.asked == []
 
 
-async def test_a_refusal_is_a_result_and_nothing_starts(executor: Any, batch: Any) -> None:
+async def test_a_refused_call_gets_a_result_and_does_not_start(executor: Any, batch: Any) -> None:
     ran = await batch(executor(write, gate=Gate("write")), ("write", {"text": "a"}))
-    assert ran.told == [{"success": False, "error": "write was denied."}]
+    assert ran.payloads == [{"success": False, "error": "write was denied."}]
     assert not any(isinstance(event, ToolStarted) for event in ran.events)
 
 
-async def test_a_refusal_serves_identical_calls_of_its_batch_alone(executor: Any, batch: Any) -> None:
+async def test_a_refusal_applies_to_identical_calls_in_its_batch_only(executor: Any, batch: Any) -> None:
     gate = Gate("write")
     running = executor(write, gate=gate)
     assert (await batch(running, ("write", {"text": "a"}), ("write", {"text": "a"}))).skipped == [False, True]
@@ -57,13 +57,13 @@ async def test_a_refusal_serves_identical_calls_of_its_batch_alone(executor: Any
     assert len(gate.asked) == 2
 
 
-async def test_a_refused_write_leaves_what_was_read_as_it_is(executor: Any, batch: Any) -> None:
+async def test_a_refused_write_keeps_read_results(executor: Any, batch: Any) -> None:
     running = executor(write, read, gate=Gate("write"))
     ran = await batch(running, ("read", {}), ("write", {"text": "a"}), ("read", {}))
     assert ran.skipped == [False, False, True]
 
 
-async def test_a_read_that_waits_at_the_gate_takes_no_workers_place(executor: Any) -> None:
+async def test_a_read_waiting_at_the_gate_does_not_occupy_a_worker(executor: Any) -> None:
     opened = asyncio.Event()
 
     async def gate(tool: Tool, call: ToolCall) -> str | None:
@@ -85,7 +85,7 @@ async def test_a_read_that_waits_at_the_gate_takes_no_workers_place(executor: An
     assert order == ["fast", "fast", "slow", "slow"]
 
 
-async def test_what_it_raises_ends_the_batch(executor: Any, batch: Any) -> None:
+async def test_an_exception_from_the_gate_ends_the_batch(executor: Any, batch: Any) -> None:
     stopped = asyncio.Event()
 
     class LostError(Exception):
@@ -115,7 +115,7 @@ async def test_what_it_raises_ends_the_batch(executor: Any, batch: Any) -> None:
     assert stopped.is_set()
 
 
-async def test_a_decision_that_is_cancelled_does_not_leave_the_batch_waiting(executor: Any, batch: Any) -> None:
+async def test_a_cancelled_gate_decision_does_not_block_the_batch(executor: Any, batch: Any) -> None:
     async def gate(tool: Tool, call: ToolCall) -> str | None:
         raise asyncio.CancelledError
 

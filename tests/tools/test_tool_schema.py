@@ -69,7 +69,7 @@ def test_types_defaults_and_descriptions_become_the_schema() -> None:
     }
 
 
-def test_a_parameter_may_be_described_in_its_annotation() -> None:
+def test_a_parameter_can_be_described_in_its_annotation() -> None:
     def greet(name: Annotated[str, Field(description="Whom.")]) -> str:
         """Greet."""
         return name
@@ -77,7 +77,7 @@ def test_a_parameter_may_be_described_in_its_annotation() -> None:
     assert schema(greet)["properties"] == {"name": {"type": "string", "description": "Whom."}}
 
 
-def test_a_tool_without_parameters_has_an_empty_object() -> None:
+def test_a_tool_without_parameters_has_an_empty_object_schema() -> None:
     def ping() -> str:
         """Ping."""
         return "pong"
@@ -85,7 +85,7 @@ def test_a_tool_without_parameters_has_an_empty_object() -> None:
     assert schema(ping) == {"type": "object", "properties": {}, "additionalProperties": False}
 
 
-def test_choices_lists_and_optional_parameters() -> None:
+def test_literals_lists_and_optional_parameters_become_the_schema() -> None:
     def draw(
         color: Literal["red", "green"],
         tags: list[str],
@@ -103,7 +103,7 @@ def test_choices_lists_and_optional_parameters() -> None:
     }
 
 
-def test_null_stays_where_it_has_to_be_given() -> None:
+def test_a_required_nullable_parameter_keeps_null() -> None:
     def move(to: int | None) -> str:
         """Move."""
         return str(to)
@@ -112,7 +112,7 @@ def test_null_stays_where_it_has_to_be_given() -> None:
     assert schema(move)["required"] == ["to"]
 
 
-def test_nested_types_are_written_in_place() -> None:
+def test_nested_types_are_inlined() -> None:
     def plot(start: Point, filters: list[Filter]) -> str:
         """Plot.
 
@@ -141,7 +141,7 @@ def test_nested_types_are_written_in_place() -> None:
     assert "$defs" not in schema(plot)
 
 
-def test_a_type_that_contains_itself_stays_a_reference() -> None:
+def test_a_recursive_type_stays_a_reference() -> None:
     def grow(root: Branch) -> str:
         """Grow."""
         return ""
@@ -151,7 +151,7 @@ def test_a_type_that_contains_itself_stays_a_reference() -> None:
     assert grown["$defs"]["Branch"]["properties"]["under"]["items"] == {"$ref": "#/$defs/Branch"}
 
 
-def test_a_parameter_may_have_any_name_even_one_that_pydantic_uses() -> None:
+def test_a_parameter_can_have_a_name_that_pydantic_reserves() -> None:
     def store(json: str, copy: int, model_config: str, title: str = "") -> str:
         """Store.
 
@@ -164,7 +164,7 @@ def test_a_parameter_may_have_any_name_even_one_that_pydantic_uses() -> None:
     assert schema(store)["properties"]["json"] == {"type": "string", "description": "The text."}
 
 
-def test_the_context_is_hidden() -> None:
+def test_the_context_parameter_is_not_in_the_schema() -> None:
     def whoami(context: ToolContext, loud: bool = False) -> str:
         """Say who asks."""
         return context.user.username
@@ -258,8 +258,6 @@ def two_contexts(one: ToolContext, two: ToolContext) -> str:
         (two_contexts, "more than one parameter takes the ToolContext: one, two"),
     ],
 )
-def test_a_function_that_says_too_little_is_refused_with_the_reason(
-    function: Callable[..., Any], complaint: str
-) -> None:
+def test_an_unsuitable_function_is_refused_with_the_reason(function: Callable[..., Any], complaint: str) -> None:
     with pytest.raises(ToolDefinitionError, match=complaint):
         tool(function)

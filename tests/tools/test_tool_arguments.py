@@ -38,8 +38,8 @@ def nothing() -> str:
 
 
 @pytest.mark.parametrize("arguments", ["", "  \n", "null", "{}", '"{}"', '""'])
-async def test_no_arguments_can_be_written_in_many_ways(tell: Callable[..., Any], arguments: str) -> None:
-    assert (await tell(nothing, arguments))["result"] == "nothing"
+async def test_empty_arguments_are_accepted_in_every_form(run_tool: Callable[..., Any], arguments: str) -> None:
+    assert (await run_tool(nothing, arguments))["result"] == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,10 @@ async def test_no_arguments_can_be_written_in_many_ways(tell: Callable[..., Any]
         ('{"length": 3, "json": "text"}', {"length": 3, "json": "text"}),
     ],
 )
-async def test_what_is_meant_is_accepted(tell: Callable[..., Any], arguments: str, result: dict[str, Any]) -> None:
-    assert (await tell(measure, arguments))["result"] == {"unit": "m", "points": [], "json": None} | result
+async def test_convertible_arguments_are_accepted(
+    run_tool: Callable[..., Any], arguments: str, result: dict[str, Any]
+) -> None:
+    assert (await run_tool(measure, arguments))["result"] == {"unit": "m", "points": [], "json": None} | result
 
 
 @pytest.mark.parametrize(
@@ -81,46 +83,46 @@ async def test_what_is_meant_is_accepted(tell: Callable[..., Any], arguments: st
         (json.dumps({"length": "x" * 500}), 'not "' + "x" * 59 + "…."),
     ],
 )
-async def test_what_is_wrong_is_named(tell: Callable[..., Any], arguments: str, complaint: str) -> None:
-    told = await tell(measure, arguments)
-    assert complaint in told["error"]
-    assert list(told) == ["success", "error"]
-    assert len(told["error"]) < 500
-    assert "pydantic" not in told["error"]
+async def test_an_invalid_argument_is_named(run_tool: Callable[..., Any], arguments: str, complaint: str) -> None:
+    payload = await run_tool(measure, arguments)
+    assert complaint in payload["error"]
+    assert list(payload) == ["success", "error"]
+    assert len(payload["error"]) < 500
+    assert "pydantic" not in payload["error"]
 
 
-async def test_all_that_is_wrong_is_named_at_once(tell: Callable[..., Any]) -> None:
-    told = await tell(measure, '{"unit": 3, "width": 1}')
-    assert told["error"] == (
+async def test_all_invalid_arguments_are_named_at_once(run_tool: Callable[..., Any]) -> None:
+    payload = await run_tool(measure, '{"unit": 3, "width": 1}')
+    assert payload["error"] == (
         "Wrong arguments for measure: length is missing (expected integer); "
         "unit: Input should be a valid string, not 3; width is unknown (there are: length, unit, points, json)."
     )
 
 
-async def test_of_very_many_faults_the_first_are_named(tell: Callable[..., Any]) -> None:
-    told = await tell(measure, {"length": 1, **{f"extra{n}": n for n in range(50)}})
-    assert "extra9 is unknown" in told["error"]
-    assert "extra10" not in told["error"]
-    assert told["error"].endswith("; and 40 more.")
+async def test_only_the_first_of_many_errors_are_named(run_tool: Callable[..., Any]) -> None:
+    payload = await run_tool(measure, {"length": 1, **{f"extra{n}": n for n in range(50)}})
+    assert "extra9 is unknown" in payload["error"]
+    assert "extra10" not in payload["error"]
+    assert payload["error"].endswith("; and 40 more.")
 
 
-async def test_an_argument_too_many_for_a_tool_without_any(tell: Callable[..., Any]) -> None:
-    assert (await tell(nothing, {"a": 1}))[
+async def test_an_argument_for_a_tool_without_parameters_is_refused(run_tool: Callable[..., Any]) -> None:
+    assert (await run_tool(nothing, {"a": 1}))[
         "error"
     ] == "Wrong arguments for nothing: a is unknown (there are no arguments)."
 
 
-async def test_the_context_cannot_be_given_by_the_model(tell: Callable[..., Any]) -> None:
+async def test_the_model_cannot_supply_the_context(run_tool: Callable[..., Any]) -> None:
     @tool
     def whoami(context: ToolContext) -> str:
         """Say who asks."""
         return f"{context.user.username} {context.call_id}"
 
-    assert (await tell(whoami))["result"] == "ada call-0"
-    assert "context is unknown" in (await tell(whoami, {"context": {}}))["error"]
+    assert (await run_tool(whoami))["result"] == "ada call-0"
+    assert "context is unknown" in (await run_tool(whoami, {"context": {}}))["error"]
 
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps))
-def test_whatever_is_written_is_read_or_refused(text: str) -> None:
+def test_any_argument_text_is_parsed_or_refused(text: str) -> None:
     with suppress(ToolError):
         assert parse_arguments(measure, text).model_dump()["length"] is not None

@@ -54,19 +54,23 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("how", "message"), [*MESSAGES, ("stop", "Tool execution failed: StopIteration was raised")])
-async def test_an_exception_is_told_without_traceback_or_path(tell: Callable[..., Any], how: str, message: str) -> None:
-    assert (await tell(fail, {"how": how}))["error"].startswith(message)
+async def test_an_exception_is_reported_without_traceback_or_path(
+    run_tool: Callable[..., Any], how: str, message: str
+) -> None:
+    assert (await run_tool(fail, {"how": how}))["error"].startswith(message)
 
 
 @pytest.mark.parametrize(
     ("how", "message"), [*MESSAGES, ("cancelled", "Tool execution failed: the tool cancelled itself")]
 )
-async def test_so_is_that_of_an_asynchronous_tool(tell: Callable[..., Any], how: str, message: str) -> None:
-    assert (await tell(fail_asynchronously, {"how": how}))["error"] == message
+async def test_an_exception_of_an_async_tool_is_reported_the_same(
+    run_tool: Callable[..., Any], how: str, message: str
+) -> None:
+    assert (await run_tool(fail_asynchronously, {"how": how}))["error"] == message
 
 
-async def test_the_traceback_goes_to_the_log(tell: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    await tell(fail, {"how": "value"})
+async def test_the_traceback_is_logged(run_tool: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    await run_tool(fail, {"how": "value"})
     [record] = [record for record in caplog.records if record.name == "tools.executor"]
     assert record.levelno == logging.ERROR
     assert record.getMessage() == "The tool fail failed"
@@ -74,7 +78,7 @@ async def test_the_traceback_goes_to_the_log(tell: Callable[..., Any], caplog: p
     assert isinstance(record.exc_info[1], ValueError)
 
 
-async def test_an_unknown_tool_names_those_that_exist_nearest_first(executor: Any, batch: Any) -> None:
+async def test_an_unknown_tool_lists_the_known_tools_closest_match_first(executor: Any, batch: Any) -> None:
     @tool
     def read_file() -> None:
         """Read."""
@@ -84,17 +88,17 @@ async def test_an_unknown_tool_names_those_that_exist_nearest_first(executor: An
         """Calculate."""
 
     ran = await batch(executor(calculator, read_file), ("readfile", {}), ("calculate", {}), ("x" * 100_000, {}))
-    assert ran.told[0]["error"] == "There is no tool named 'readfile'. There are: read_file, calculator."
-    assert ran.told[1]["error"] == "There is no tool named 'calculate'. There are: calculator, read_file."
-    assert len(ran.told[2]["error"]) < 200
+    assert ran.payloads[0]["error"] == "There is no tool named 'readfile'. There are: read_file, calculator."
+    assert ran.payloads[1]["error"] == "There is no tool named 'calculate'. There are: calculator, read_file."
+    assert len(ran.payloads[2]["error"]) < 200
 
 
-async def test_without_tools_every_call_is_refused(executor: Any, batch: Any) -> None:
+async def test_every_call_is_refused_when_there_are_no_tools(executor: Any, batch: Any) -> None:
     ran = await batch(executor(), ("anything", {}))
-    assert ran.told[0]["error"] == "There is no tool named 'anything'. There are no tools."
+    assert ran.payloads[0]["error"] == "There is no tool named 'anything'. There are no tools."
 
 
-async def test_a_thread_that_hangs_is_given_up_and_starves_nobody(
+async def test_a_hung_thread_times_out_and_does_not_block_other_calls(
     executor: Any, batch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     release = threading.Event()
@@ -111,35 +115,35 @@ async def test_a_thread_that_hangs_is_given_up_and_starves_nobody(
         return "done"
 
     running = executor(hang, work, threads=threads)
-    assert (await batch(running, ("hang", {}))).told[0]["error"] == "Tool execution timed out after 0.05 seconds."
+    assert (await batch(running, ("hang", {}))).payloads[0]["error"] == "Tool execution timed out after 0.05 seconds."
     assert threads.hung == 1
     assert "A call of hang was given up" in caplog.text
-    assert (await batch(running, ("work", {}))).told[0]["result"] == "done"
+    assert (await batch(running, ("work", {}))).payloads[0]["result"] == "done"
     release.set()
 
 
-async def test_a_writing_tool_that_times_out_has_an_unknown_effect(tell: Callable[..., Any]) -> None:
+async def test_a_writing_tool_that_times_out_has_an_unknown_effect(run_tool: Callable[..., Any]) -> None:
     @tool(timeout=0.05)
     async def write() -> None:
         """Write."""
         await asyncio.Event().wait()
 
-    assert (await tell(write))["error"] == (
+    assert (await run_tool(write))["error"] == (
         "Tool execution timed out after 0.05 seconds. Whether it had an effect is unknown: check before trying again."
     )
 
 
-async def test_the_executors_time_limit_is_for_tools_without_one(tell: Callable[..., Any]) -> None:
+async def test_the_executor_timeout_applies_to_tools_without_their_own(run_tool: Callable[..., Any]) -> None:
     @tool(read_only=True)
     async def wait() -> None:
         """Wait."""
         await asyncio.Event().wait()
 
-    assert (await tell(wait, timeout=0.01))["error"] == "Tool execution timed out after 0.01 seconds."
+    assert (await run_tool(wait, timeout=0.01))["error"] == "Tool execution timed out after 0.01 seconds."
 
 
-async def test_a_coroutine_that_ignores_its_cancellation_is_left_behind(
-    tell: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_coroutine_that_ignores_cancellation_is_abandoned(
+    run_tool: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tools.executor.CANCEL_TIMEOUT", 0.02)
     release = asyncio.Event()
@@ -156,13 +160,13 @@ async def test_a_coroutine_that_ignores_its_cancellation_is_left_behind(
         ended.set()
         raise ValueError("nobody hears this")
 
-    assert "timed out" in (await tell(stubborn))["error"]
+    assert "timed out" in (await run_tool(stubborn))["error"]
     assert "ignores its cancellation" in caplog.text
     release.set()
     await ended.wait()
 
 
-async def test_the_time_it_took_is_told(executor: Any, batch: Any) -> None:
+async def test_the_result_includes_the_execution_time(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     def work() -> str:
         """Work."""
@@ -171,10 +175,10 @@ async def test_the_time_it_took_is_told(executor: Any, batch: Any) -> None:
 
     ran = await batch(executor(work), ("work", {}))
     assert 0.02 <= ran.results[0].execution_time < 30
-    assert ran.told[0]["execution_time"] == ran.results[0].execution_time
+    assert ran.payloads[0]["execution_time"] == ran.results[0].execution_time
 
 
-async def test_the_event_loop_goes_on_while_a_tool_works(executor: Any, batch: Any) -> None:
+async def test_the_event_loop_is_not_blocked_by_a_running_tool(executor: Any, batch: Any) -> None:
     loop = asyncio.get_running_loop()
     entered, release = asyncio.Event(), threading.Event()
 
@@ -189,10 +193,10 @@ async def test_the_event_loop_goes_on_while_a_tool_works(executor: Any, batch: A
         release.set()
 
     ran, _ = await asyncio.gather(batch(executor(work), ("work", {})), let_go())
-    assert ran.told[0]["result"] is True
+    assert ran.payloads[0]["result"] is True
 
 
-async def test_what_a_validator_of_the_tools_own_raises_is_told(tell: Callable[..., Any]) -> None:
+async def test_an_error_of_a_custom_validator_is_reported(run_tool: Callable[..., Any]) -> None:
     def refuse(value: int) -> int:
         raise OSError(13, "Permission denied", "/etc/shadow")
 
@@ -201,4 +205,4 @@ async def test_what_a_validator_of_the_tools_own_raises_is_told(tell: Callable[.
         return value
 
     strict.__annotations__["value"] = Annotated[int, AfterValidator(refuse)]
-    assert (await tell(tool(strict), {"value": 1}))["error"] == "Tool execution failed: Permission denied"
+    assert (await run_tool(tool(strict), {"value": 1}))["error"] == "Tool execution failed: Permission denied"

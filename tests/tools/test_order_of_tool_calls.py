@@ -11,7 +11,7 @@ from tools.types import ToolCall, ToolResult, ToolStarted
 
 
 class Journal:
-    """Reads and writes that note when they begin and end, and end when they are told to."""
+    """Tools that record when they start and end, and that end when released."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -54,24 +54,22 @@ def journal() -> Journal:
     return Journal()
 
 
-async def test_reads_run_side_by_side(journal: Journal, executor: Any, batch: Any) -> None:
+async def test_reads_run_concurrently(journal: Journal, executor: Any, batch: Any) -> None:
     await batch(executor(*journal.tools), *[("read", {"name": str(n)}) for n in range(5)])
     assert journal.most == 5
 
 
-async def test_at_most_max_workers_at_once(journal: Journal, executor: Any, batch: Any) -> None:
+async def test_at_most_max_workers_reads_run_at_once(journal: Journal, executor: Any, batch: Any) -> None:
     await batch(executor(*journal.tools, max_workers=3), *[("read", {"name": str(n)}) for n in range(20)])
     assert journal.most == 3
 
 
-async def test_writes_run_one_after_another_in_the_order_of_the_calls(
-    journal: Journal, executor: Any, batch: Any
-) -> None:
+async def test_writes_run_one_at_a_time_in_call_order(journal: Journal, executor: Any, batch: Any) -> None:
     await batch(executor(*journal.tools), *[("write", {"name": str(n)}) for n in range(5)])
     assert journal.notes == [f"{n} {what}" for n in range(5) for what in ("begins", "ends")]
 
 
-async def test_everything_happens_as_if_in_the_order_of_the_calls(journal: Journal, executor: Any, batch: Any) -> None:
+async def test_reads_and_writes_have_the_effect_of_call_order(journal: Journal, executor: Any, batch: Any) -> None:
     names = ["read a", "read b", "write c", "read d", "read e", "write f", "read g"]
     ran = await batch(executor(*journal.tools), *[(name.split()[0], {"name": name}) for name in names])
     assert journal.before("read a ends", "write c begins")
@@ -81,10 +79,12 @@ async def test_everything_happens_as_if_in_the_order_of_the_calls(journal: Journ
     assert journal.before("read e begins", "read d ends")
     assert journal.before("read e ends", "write f begins")
     assert journal.before("write f ends", "read g begins")
-    assert [told["result"] for told in ran.told] == names
+    assert [payload["result"] for payload in ran.payloads] == names
 
 
-async def test_a_later_batch_waits_for_the_writes_of_one_under_way(journal: Journal, executor: Any, batch: Any) -> None:
+async def test_a_later_batch_waits_for_the_writes_of_a_running_batch(
+    journal: Journal, executor: Any, batch: Any
+) -> None:
     journal.gates["w"] = asyncio.Event()
     running = executor(*journal.tools)
     first = asyncio.create_task(batch(running, ("write", {"name": "w"})))
@@ -98,7 +98,7 @@ async def test_a_later_batch_waits_for_the_writes_of_one_under_way(journal: Jour
     assert journal.before("w ends", "r begins")
 
 
-async def test_each_result_comes_as_soon_as_it_is_there(journal: Journal, executor: Any) -> None:
+async def test_each_result_is_yielded_as_soon_as_it_is_ready(journal: Journal, executor: Any) -> None:
     journal.gates["slow"] = asyncio.Event()
     asked = [ToolCall(name, "read", f'{{"name": "{name}"}}') for name in ("slow", "fast")]
     events = []
@@ -113,17 +113,17 @@ async def test_an_empty_batch_ends_at_once(executor: Any, batch: Any) -> None:
     assert (await batch(executor())).events == []
 
 
-async def test_many_calls_cost_time_in_proportion(executor: Any, batch: Any) -> None:
+async def test_many_calls_take_linear_time(executor: Any, batch: Any) -> None:
     @tool(read_only=True)
     async def echo(number: int) -> int:
         """Echo."""
         return number
 
     ran = await batch(executor(echo), *[("echo", {"number": n}) for n in range(500)])
-    assert [told["result"] for told in ran.told] == list(range(500))
+    assert [payload["result"] for payload in ran.payloads] == list(range(500))
 
 
-async def test_synchronous_reads_run_side_by_side_too(executor: Any, batch: Any) -> None:
+async def test_synchronous_reads_run_concurrently(executor: Any, batch: Any) -> None:
     together = threading.Barrier(4, timeout=30)
 
     @tool(read_only=True)

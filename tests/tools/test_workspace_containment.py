@@ -64,7 +64,7 @@ ACTIONS: list[Callable[[Workspace, str], object]] = [
         ("notes/a.txt/b", "leads through something that is not a folder"),
     ],
 )
-def test_no_path_leads_out(
+def test_no_path_escapes_the_workspace(
     root: Path, outside: Path, act: Callable[[Workspace, str], object], path: str, reason: str
 ) -> None:
     (root / "link").symlink_to(outside)
@@ -78,7 +78,7 @@ def test_no_path_leads_out(
     assert os.listdir(outside) == ["secret.txt"]
 
 
-def test_links_inside_are_not_followed_either(root: Path) -> None:
+def test_links_within_the_workspace_are_not_followed(root: Path) -> None:
     (root / "alias").symlink_to("notes")
     (root / "alias.txt").symlink_to("notes/a.txt")
     for path in ("alias/a.txt", "alias.txt"):
@@ -93,7 +93,7 @@ def test_a_listing_shows_links_without_following_them(root: Path, outside: Path)
 
 
 @pytest.fixture
-def odd_files(root: Path) -> Iterator[None]:
+def special_files(root: Path) -> Iterator[None]:
     os.mkfifo(root / "pipe")
     listener = socket.socket(socket.AF_UNIX)
     before = os.getcwd()
@@ -106,7 +106,7 @@ def odd_files(root: Path) -> Iterator[None]:
         listener.close()
 
 
-@pytest.mark.usefixtures("odd_files")
+@pytest.mark.usefixtures("special_files")
 @pytest.mark.parametrize("path", ["pipe", "socket"])
 def test_pipes_and_sockets_are_not_opened(root: Path, path: str) -> None:
     with pytest.raises(ToolError, match="not a regular file"):
@@ -121,7 +121,7 @@ def test_devices_are_not_opened() -> None:
         Workspace(Path("/dev")).read("null")
 
 
-def test_the_workspace_itself_is_no_file(root: Path) -> None:
+def test_the_workspace_itself_is_not_a_file(root: Path) -> None:
     for path in ("", ".", "./"):
         with pytest.raises(ToolError, match="is a folder"):
             Workspace(root).read(path)
@@ -129,7 +129,7 @@ def test_the_workspace_itself_is_no_file(root: Path) -> None:
             Workspace(root).write(path, b"")
 
 
-def test_nobody_escapes_by_swapping_a_folder_for_a_link_meanwhile(root: Path, outside: Path) -> None:
+def test_swapping_a_folder_for_a_link_during_access_does_not_escape(root: Path, outside: Path) -> None:
     (outside / "a.txt").write_text("secret")
     ended = threading.Event()
 
@@ -167,7 +167,7 @@ PARTS = st.sampled_from(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, max_size=6).map("/".join) | st.text(max_size=20))
-def test_whatever_the_path_nothing_outside_is_read_or_changed(root: Path, outside: Path, path: str) -> None:
+def test_no_generated_path_reads_or_changes_anything_outside(root: Path, outside: Path, path: str) -> None:
     for name, target in (("link", outside), ("filelink", outside / "secret.txt")):
         if not (root / name).is_symlink():
             (root / name).symlink_to(target)
@@ -183,7 +183,7 @@ def test_whatever_the_path_nothing_outside_is_read_or_changed(root: Path, outsid
     assert os.listdir(outside) == ["secret.txt"]
 
 
-def test_a_workspace_belongs_to_the_project_else_the_conversation_else_the_person(tmp_path: Path) -> None:
+def test_a_workspace_belongs_to_the_project_or_the_conversation_or_the_user(tmp_path: Path) -> None:
     def at(project_id: str | UUID | None, conversation_id: str | None) -> str:
         path = workspace_path(tmp_path, project_id=project_id, conversation_id=conversation_id, user_id=7)
         return str(path.relative_to(tmp_path))
@@ -196,7 +196,7 @@ def test_a_workspace_belongs_to_the_project_else_the_conversation_else_the_perso
 
 
 @pytest.mark.parametrize("bad", ["", "..", "../../etc", "1", PROJECT + "/.."])
-def test_an_id_that_is_none_makes_no_path(tmp_path: Path, bad: str) -> None:
+def test_an_invalid_id_is_refused(tmp_path: Path, bad: str) -> None:
     with pytest.raises(ValueError, match="UUID"):
         workspace_path(tmp_path, project_id=bad, conversation_id=None, user_id=1)
     with pytest.raises(ValueError, match="UUID"):
