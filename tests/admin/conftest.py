@@ -13,7 +13,7 @@ from conversations.models import Conversation, Message, Project, Run, Step, Toke
 
 @pytest.fixture
 def root(db: None) -> Client:
-    """The browser of a superuser who has signed in."""
+    """Returns a test client that is signed in as a superuser."""
     client = Client()
     client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     return client
@@ -37,7 +37,7 @@ def make_conversation(ada: User) -> Callable[..., Conversation]:
 
 @pytest.fixture
 def exchange(make_conversation: Callable[..., Conversation]) -> Callable[..., Run]:
-    """Makes a question and its answer, with every kind of step; `words` is in all their texts."""
+    """Creates a question and an answer with every kind of step; all their texts contain `words`."""
     number = count(1)
 
     def make(*, words: str = "words", conversation: Conversation | None = None) -> Run:
@@ -54,7 +54,7 @@ def exchange(make_conversation: Callable[..., Conversation]) -> Callable[..., Ru
 
 @pytest.fixture
 def one_of_each(exchange: Callable[..., Run]) -> Callable[..., Run]:
-    """A row of every model that the admin shows."""
+    """Creates a row of every model that the admin shows."""
 
     def make(*, words: str = "words") -> Run:
         run = exchange(words=words)

@@ -13,7 +13,7 @@ LIST = reverse_lazy("admin:accounts_apitoken_changelist")
 ADD = reverse_lazy("admin:accounts_apitoken_add")
 
 
-def test_the_text_of_a_new_token_is_shown_once_and_works(root: Client, ada: User) -> None:
+def test_a_new_token_is_shown_once_and_works(root: Client, ada: User) -> None:
     page = root.post(ADD, {"user": ada.pk, "name": "laptop", "scope": "chat"}, follow=True).content.decode()
     told = re.findall(r"<code>([A-Za-z0-9_-]+)</code>", page)
     token = ApiToken.objects.get()
@@ -25,7 +25,7 @@ def test_the_text_of_a_new_token_is_shown_once_and_works(root: Client, ada: User
         assert token.digest not in later
 
 
-def test_a_token_for_nobody_is_refused_with_the_reason(root: Client) -> None:
+def test_a_token_without_a_user_is_refused_with_the_reason(root: Client) -> None:
     page = root.post(ADD, {"user": "12345", "scope": "everything"}).content.decode()
     assert "Select a valid choice" in page
     assert not ApiToken.objects.exists()
@@ -40,14 +40,14 @@ def test_a_token_cannot_be_edited_or_deleted(root: Client, ada: User) -> None:
     assert token.name == "laptop"
 
 
-def test_revoking_ends_the_ticked_tokens_and_no_others(root: Client, ada: User) -> None:
+def test_the_revoke_action_revokes_only_the_selected_tokens(root: Client, ada: User) -> None:
     revoked, kept = (ApiToken.objects.issue(user_id=ada.pk) for _ in range(2))
     root.post(LIST, {"action": "revoke", "index": "0", "select_across": "1", ACTION_CHECKBOX_NAME: [revoked[0].pk]})
     assert ApiToken.objects.find(revoked[1]) is None
     assert ApiToken.objects.find(kept[1]) == kept[0]
 
 
-def test_revoking_twice_keeps_the_first_time(root: Client, ada: User) -> None:
+def test_revoking_twice_keeps_the_first_revocation_time(root: Client, ada: User) -> None:
     token, _ = ApiToken.objects.issue(user_id=ada.pk)
     times = []
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_revoking_twice_keeps_the_first_time(root: Client, ada: User) -> None:
     assert times[0] == times[1]
 
 
-def test_those_who_may_only_view_tokens_cannot_revoke_them(client: Client, ada: User) -> None:
+def test_staff_with_only_the_view_permission_cannot_revoke_tokens(client: Client, ada: User) -> None:
     token, text = ApiToken.objects.issue(user_id=ada.pk)
     clerk = User.objects.create(username="clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_apitoken"))

@@ -17,7 +17,7 @@ def delete_url(row: Conversation | Project | User) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_delete", args=[row.pk])
 
 
-def test_deleting_a_conversation_asks_first_and_tells_how_much_goes_along(
+def test_deleting_a_conversation_asks_for_confirmation_and_shows_the_related_counts(
     root: Client, exchange: Callable[..., Run]
 ) -> None:
     conversation = exchange().conversation
@@ -27,7 +27,7 @@ def test_deleting_a_conversation_asks_first_and_tells_how_much_goes_along(
     assert Conversation.objects.exists()
 
 
-def test_a_deleted_conversation_is_gone_but_for_its_ledger(root: Client, exchange: Callable[..., Run]) -> None:
+def test_deleting_a_conversation_keeps_its_token_usage(root: Client, exchange: Callable[..., Run]) -> None:
     conversation, other = exchange().conversation, exchange().conversation
     root.post(delete_url(conversation), {"post": "yes"})
     assert list(Conversation.objects.all()) == [other]
@@ -35,7 +35,7 @@ def test_a_deleted_conversation_is_gone_but_for_its_ledger(root: Client, exchang
     assert TokenUsage.objects.count() == 2
 
 
-def test_ticked_conversations_are_deleted_after_confirmation(root: Client, exchange: Callable[..., Run]) -> None:
+def test_selected_conversations_are_deleted_after_confirmation(root: Client, exchange: Callable[..., Run]) -> None:
     gone, kept = exchange().conversation, exchange().conversation
     ticked = {"action": "delete_selected", ACTION_CHECKBOX_NAME: [str(gone.pk)]}
     page = root.post(LIST, {**ticked, "index": "0", "select_across": "1"}).content.decode()
@@ -45,7 +45,7 @@ def test_ticked_conversations_are_deleted_after_confirmation(root: Client, excha
     assert list(Conversation.objects.all()) == [kept]
 
 
-def test_deleting_needs_the_permission_for_all_that_goes_along(client: Client, exchange: Callable[..., Run]) -> None:
+def test_deleting_requires_permission_for_all_related_rows(client: Client, exchange: Callable[..., Run]) -> None:
     conversation = exchange().conversation
     clerk = User.objects.create(username="clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="delete_conversation"))
@@ -67,7 +67,7 @@ def test_deleting_a_project_keeps_its_conversations(root: Client, exchange: Call
     assert conversation.project is None
 
 
-def test_deleting_a_person_tells_how_much_goes_along_and_keeps_the_ledger(
+def test_deleting_a_user_shows_the_related_counts_and_keeps_token_usage(
     root: Client, exchange: Callable[..., Run]
 ) -> None:
     ada = exchange().user
@@ -79,7 +79,7 @@ def test_deleting_a_person_tells_how_much_goes_along_and_keeps_the_ledger(
     assert TokenUsage.objects.get().user is None
 
 
-def test_ticked_conversations_are_archived_and_taken_back(root: Client, exchange: Callable[..., Run]) -> None:
+def test_selected_conversations_are_archived_and_restored(root: Client, exchange: Callable[..., Run]) -> None:
     ticked, other = exchange().conversation, exchange().conversation
     for action, archived in (("archive", True), ("unarchive", False)):
         page = root.post(LIST, {"action": action, "index": "0", ACTION_CHECKBOX_NAME: [str(ticked.pk)]}, follow=True)
@@ -88,7 +88,7 @@ def test_ticked_conversations_are_archived_and_taken_back(root: Client, exchange
         assert Conversation.objects.get(pk=other.pk).archived is False
 
 
-def test_a_project_is_renamed_without_changing_hands(root: Client, exchange: Callable[..., Run]) -> None:
+def test_renaming_a_project_keeps_its_owner(root: Client, exchange: Callable[..., Run]) -> None:
     project = Project.objects.get(conversations=exchange().conversation)
     url = reverse("admin:conversations_project_change", args=[project.pk])
     root.post(url, {"name": "Kitchen", "instructions": "Be brief.", "owner": "1"})

@@ -40,7 +40,9 @@ def test_history_cannot_be_changed(root: Client, exchange: Callable[..., Run], m
 
 
 @history
-def test_history_cannot_be_deleted_one_by_one(root: Client, exchange: Callable[..., Run], model: type[Model]) -> None:
+def test_history_rows_cannot_be_deleted_individually(
+    root: Client, exchange: Callable[..., Run], model: type[Model]
+) -> None:
     exchange()
     row = model._default_manager.all()[0]
     assert root.post(url_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
@@ -58,7 +60,9 @@ def test_history_cannot_be_deleted_by_an_action(root: Client, exchange: Callable
     assert set(model._default_manager.values_list("pk", flat=True)) == before
 
 
-def test_of_a_conversation_only_title_and_place_are_editable(root: Client, exchange: Callable[..., Run]) -> None:
+def test_only_the_title_and_the_archived_flag_of_a_conversation_are_editable(
+    root: Client, exchange: Callable[..., Run]
+) -> None:
     conversation = exchange().conversation
     leaf = conversation.leaf
     form = {"title": "Renamed", "archived": "on", "system_prompt": "forged", "model": "forged", "leaf": ""}
@@ -68,7 +72,7 @@ def test_of_a_conversation_only_title_and_place_are_editable(root: Client, excha
     assert (conversation.system_prompt, conversation.model, conversation.leaf) == ("words", "words", leaf)
 
 
-def test_renaming_a_conversation_writes_nothing_but_the_title(root: Client, exchange: Callable[..., Run]) -> None:
+def test_renaming_a_conversation_updates_only_the_title(root: Client, exchange: Callable[..., Run]) -> None:
     conversation = exchange().conversation
     with CaptureQueriesContext(connection) as queries:
         root.post(url_of(Conversation, "change", conversation.pk), {"title": "Renamed"})

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def create_token(*arguments: str) -> list[str]:
-    """The lines that the command prints."""
+    """Runs the command and returns the lines it printed."""
     out = StringIO()
     call_command("create_token", *arguments, stdout=out)
     return out.getvalue().splitlines()
@@ -25,7 +25,7 @@ def owner_of(text: str) -> str:
     return token.user.username
 
 
-def test_prints_one_token_per_user_alone_on_a_line_in_the_order_of_the_users() -> None:
+def test_one_token_per_line_is_printed_in_the_order_of_the_users() -> None:
     User.objects.bulk_create(User(username=name) for name in ("ada", "bob", "eve"))
     assert [owner_of(line) for line in create_token("eve", "ada", "bob")] == ["eve", "ada", "bob"]
 
@@ -37,7 +37,7 @@ def test_an_unknown_user_is_named_and_nobody_gets_a_token() -> None:
     assert not ApiToken.objects.exists()
 
 
-def test_create_makes_the_users_that_do_not_exist_without_a_password() -> None:
+def test_create_makes_missing_users_without_a_password() -> None:
     ada = User.objects.create(username="ada")
     assert [owner_of(line) for line in create_token("ada", "eve", "--create")] == ["ada", "eve"]
     eve = User.objects.get(username="eve")
@@ -47,7 +47,7 @@ def test_create_makes_the_users_that_do_not_exist_without_a_password() -> None:
     assert set(User.objects.all()) == {ada, eve}
 
 
-def test_a_user_named_twice_is_made_once_and_gets_two_tokens() -> None:
+def test_a_user_given_twice_is_created_once_and_gets_two_tokens() -> None:
     first, second = create_token("eve", "eve", "--create")
     assert first != second
     assert owner_of(first) == owner_of(second) == "eve"
@@ -55,14 +55,14 @@ def test_a_user_named_twice_is_made_once_and_gets_two_tokens() -> None:
 
 
 @pytest.mark.parametrize("name", ["no spaces", "x" * 151, "", "semi;colon"])
-def test_a_name_that_no_user_can_have_is_refused_and_nobody_is_made(name: str) -> None:
+def test_an_invalid_username_is_refused_and_no_user_is_created(name: str) -> None:
     with pytest.raises(CommandError, match="Not a username"):
         create_token("eve", name, "--create")
     assert not User.objects.exists()
     assert not ApiToken.objects.exists()
 
 
-def test_an_inactive_user_is_named_since_the_token_would_be_refused() -> None:
+def test_an_inactive_user_is_refused_because_the_token_would_not_work() -> None:
     User.objects.create(username="ada", is_active=False)
     with pytest.raises(CommandError, match="Not active, so a token would be refused: ada"):
         create_token("ada")
@@ -77,12 +77,12 @@ def test_an_unknown_scope_is_refused() -> None:
     assert ApiToken.objects.get().scope == "chat"
 
 
-def test_no_user_at_all_is_refused() -> None:
+def test_at_least_one_user_is_required() -> None:
     with pytest.raises(CommandError, match="required: USER"):
         create_token()
 
 
-def test_four_hundred_users_are_made_in_a_bounded_number_of_queries_each() -> None:
+def test_creating_many_users_takes_a_bounded_number_of_queries_per_user() -> None:
     names = [f"user-{number}" for number in range(400)]
     with CaptureQueriesContext(connection) as queries:
         lines = create_token(*names, "--create")

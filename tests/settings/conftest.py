@@ -19,7 +19,7 @@ def env_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch, env_file: Path) -> Load:
-    """Reads settings.py anew, with these names in the environment beside what every start has."""
+    """Returns a function that loads settings.py again with these environment variables."""
 
     def read(**environment: str) -> dict[str, Any]:
         monkeypatch.setenv("ENV_FILE", str(env_file))

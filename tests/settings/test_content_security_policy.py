@@ -16,7 +16,7 @@ def broken_page(request: HttpRequest) -> HttpResponse:
     raise ValueError("a mistake")
 
 
-def page_with_its_own(request: HttpRequest) -> HttpResponse:
+def page_with_its_own_policy(request: HttpRequest) -> HttpResponse:
     return HttpResponse("a page", headers={HEADER: "default-src 'none'"})
 
 
@@ -30,11 +30,11 @@ def plain_failure(request: HttpRequest) -> HttpResponse:
 
 handler400 = handler404 = plain_error
 handler500 = plain_failure
-urlpatterns = [path("page", page), path("own", page_with_its_own), path("broken", broken_page)]
+urlpatterns = [path("page", page), path("own", page_with_its_own_policy), path("broken", broken_page)]
 pytestmark = pytest.mark.urls(__name__)
 
 
-def test_a_page_may_load_from_its_own_host_alone(client: Client) -> None:
+def test_a_page_may_load_only_from_its_own_host(client: Client) -> None:
     assert client.get("/page").headers[HEADER] == (
         "default-src 'self'; connect-src 'self' ws://testserver wss://testserver; img-src 'self' data:; "
         "style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -48,42 +48,42 @@ def test_images_may_come_from_trusted_hosts(client: Client) -> None:
 
 
 @override_settings(IMAGE_HOSTS=["*"])
-def test_or_from_everywhere(client: Client) -> None:
+def test_images_may_come_from_any_host(client: Client) -> None:
     assert "img-src 'self' data: https:;" in client.get("/page").headers[HEADER]
 
 
-async def test_it_is_the_same_when_served_asynchronously(async_client: AsyncClient) -> None:
+async def test_the_policy_is_the_same_in_async_views(async_client: AsyncClient) -> None:
     response = await async_client.get("/page")
     assert "connect-src 'self' ws://testserver wss://testserver;" in response.headers[HEADER]
 
 
-def test_a_page_that_is_not_found_carries_it_too(client: Client) -> None:
+def test_a_404_page_has_the_policy(client: Client) -> None:
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert HEADER in response.headers
 
 
-def test_a_page_that_breaks_carries_it_too(client: Client) -> None:
+def test_an_error_page_has_the_policy(client: Client) -> None:
     client.raise_request_exception = False
     response = client.get("/broken")
     assert response.status_code == 500
     assert HEADER in response.headers
 
 
-def test_a_static_file_carries_it_too(client: Client) -> None:
+def test_a_static_file_has_the_policy(client: Client) -> None:
     response = client.get("/static/admin/css/base.css")
     assert response.headers["Content-Type"].startswith("text/css")
     assert HEADER in response.headers
     response.close()
 
 
-def test_a_foreign_host_does_not_come_into_it(client: Client) -> None:
+def test_an_unknown_host_header_does_not_enter_the_policy(client: Client) -> None:
     response = client.get("/page", headers={"host": "evil.example; script-src *"})
     assert response.status_code == 400
     assert "connect-src 'self';" in response.headers[HEADER]
 
 
-def test_a_page_may_set_a_policy_of_its_own(client: Client) -> None:
+def test_a_page_may_set_its_own_policy(client: Client) -> None:
     assert client.get("/own").headers[HEADER] == "default-src 'none'"
 
 
@@ -96,7 +96,7 @@ def test_djangos_debug_page_keeps_its_style(client: Client) -> None:
         assert HEADER in client.get("/page").headers
 
 
-def test_pages_are_not_framed_and_tell_other_sites_nothing(client: Client) -> None:
+def test_pages_forbid_framing_and_send_no_referrer_to_other_sites(client: Client) -> None:
     headers = client.get("/page").headers
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"

@@ -1,4 +1,4 @@
-"""The page's packages are served like every static file, and their absence is told but stops nothing."""
+"""The npm packages of the page are served as static files, and missing ones are only reported."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def packages(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def production(tmp_path: Path, packages: Path) -> Iterator[Path]:
-    """Where the static files are collected, of which there are the packages' and a module."""
+    """Returns the folder for collected static files; the sources are the packages and one module."""
     sources = tmp_path / "sources" / "pages"
     sources.mkdir(parents=True)
     (sources / "page.js").write_text(MODULE)
@@ -50,19 +50,19 @@ def production(tmp_path: Path, packages: Path) -> Iterator[Path]:
     finders.get_finder.cache_clear()  # type: ignore[attr-defined]  # functools'
 
 
-def test_modules_import_them_by_names_with_hashes(production: Path) -> None:
+def test_modules_import_packages_by_hashed_names(production: Path) -> None:
     collect_static_files()
     [name] = re.findall(r'import\("\.\./(npm/markdown-it\.[0-9a-f]{12}\.mjs)"\)', page_module(production))
     assert (production / name).read_text() == 'export default "../not/an/address.js";\n'
 
 
-def test_files_are_collected_without_them_too(production: Path, packages: Path) -> None:
+def test_static_files_are_collected_when_packages_are_missing(production: Path, packages: Path) -> None:
     (packages / FILES["markdown-it.mjs"]).unlink()
     collect_static_files()
     assert page_module(production) == MODULE
 
 
-def test_they_are_collected_once_they_are_there(production: Path, packages: Path) -> None:
+def test_packages_are_collected_after_they_are_installed(production: Path, packages: Path) -> None:
     package = packages / FILES["markdown-it.mjs"]
     package.rename(packages / "away")
     collect_static_files()
@@ -71,7 +71,7 @@ def test_they_are_collected_once_they_are_there(production: Path, packages: Path
     assert page_module(production) != MODULE
 
 
-def test_their_absence_is_told(production: Path, packages: Path) -> None:
+def test_missing_packages_are_reported(production: Path, packages: Path) -> None:
     assert check_finders(None) == []
     (packages / FILES["temml.mjs"]).unlink()
     [warning] = check_finders(None)
@@ -79,7 +79,7 @@ def test_their_absence_is_told(production: Path, packages: Path) -> None:
     assert not warning.is_serious()
 
 
-def test_nothing_else_of_them_is_served(production: Path) -> None:
+def test_no_other_files_of_the_packages_are_served(production: Path) -> None:
     finder = NpmFinder()
     assert finder.find("npm/markdown-it.mjs")
     for path in ("npm/package.json", "npm/markdown-it/package.json", "npm/../secret", "markdown-it.mjs", "npm/"):
@@ -87,7 +87,7 @@ def test_nothing_else_of_them_is_served(production: Path) -> None:
         assert finder.find(path, find_all=True) == []
 
 
-def test_every_package_that_is_named_is_there_and_is_served(client: Client) -> None:
+def test_every_listed_package_is_installed_and_served(client: Client) -> None:
     for name in FILES:
         response = client.get(f"/static/npm/{name}")
         assert response.status_code == 200, f"{name}: run script/setup"

@@ -25,7 +25,7 @@ def sources(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def production(tmp_path: Path, sources: Path) -> Iterator[Path]:
-    """Static files as they are served with DEBUG off; the folder that they are collected in."""
+    """Serves static files as with DEBUG off, and yields the folder where they are collected."""
     root = tmp_path / "static"
     with override_settings(
         STATIC_ROOT=root,
@@ -43,9 +43,7 @@ async def body(response: Any) -> bytes:
     return b"".join([part async for part in response])
 
 
-async def test_a_file_is_served_compressed_and_for_good_under_its_hashed_name(
-    production: Path, async_client: AsyncClient
-) -> None:
+async def test_a_hashed_file_is_compressed_and_cached_forever(production: Path, async_client: AsyncClient) -> None:
     collect_static_files()
     url = staticfiles_storage.url("page.css")
     assert url.startswith("/static/page.")
@@ -57,7 +55,7 @@ async def test_a_file_is_served_compressed_and_for_good_under_its_hashed_name(
     assert gzip.decompress(await body(response)).startswith(b"body { color: black }")
 
 
-async def test_a_file_keeps_its_plain_name_for_a_minute(production: Path, async_client: AsyncClient) -> None:
+async def test_a_file_under_its_plain_name_is_cached_for_a_minute(production: Path, async_client: AsyncClient) -> None:
     collect_static_files()
     response = await async_client.get("/static/page.css")
     assert response.headers["Cache-Control"] == "max-age=60, public"
@@ -65,7 +63,9 @@ async def test_a_file_keeps_its_plain_name_for_a_minute(production: Path, async_
     assert (await body(response)).startswith(b"body")
 
 
-async def test_a_file_that_the_browser_has_is_not_sent_again(production: Path, async_client: AsyncClient) -> None:
+async def test_a_file_that_the_browser_has_cached_is_not_sent_again(
+    production: Path, async_client: AsyncClient
+) -> None:
     collect_static_files()
     first = await async_client.get("/static/page.css")
     again = await async_client.get("/static/page.css", headers={"if-none-match": first.headers["ETag"]})
@@ -73,7 +73,7 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(production: Path, a
     await body(first)
 
 
-def test_they_are_collected_again_only_when_a_source_has_changed(production: Path, sources: Path) -> None:
+def test_files_are_collected_again_only_when_a_source_has_changed(production: Path, sources: Path) -> None:
     collect_static_files()
     manifest = production / "staticfiles.json"
     first = manifest.stat().st_mtime_ns
@@ -84,7 +84,7 @@ def test_they_are_collected_again_only_when_a_source_has_changed(production: Pat
     assert (production / "page.css").read_text() == "body { color: white }"
 
 
-def test_a_lost_folder_is_made_again(production: Path) -> None:
+def test_a_missing_folder_is_recreated(production: Path) -> None:
     collect_static_files()
     for file in production.iterdir():
         file.unlink()

@@ -9,7 +9,7 @@ from accounts.models import ApiToken, Preferences, User
 from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 HOSTILE = "</div></textarea><script>alert('1')</script><img src=x onerror=\"alert(2)\">"
-MARKS = ("<script>alert", "<img src=x", "</div></textarea>")
+UNESCAPED = ("<script>alert", "<img src=x", "</div></textarea>")
 
 
 def pages_about(run: Run) -> list[str]:
@@ -22,9 +22,7 @@ def pages_about(run: Run) -> list[str]:
     return [*pages, reverse("admin:accounts_user_delete", args=[run.user_id])]
 
 
-def test_markup_that_was_written_into_any_field_is_shown_as_text_on_every_page(
-    root: Client, one_of_each: Callable[..., Run]
-) -> None:
+def test_markup_in_any_field_is_escaped_on_every_page(root: Client, one_of_each: Callable[..., Run]) -> None:
     run = one_of_each(words=HOSTILE)
     User.objects.filter(pk=run.user_id).update(username=HOSTILE, first_name=HOSTILE, email=HOSTILE)
     shown = 0
@@ -32,24 +30,24 @@ def test_markup_that_was_written_into_any_field_is_shown_as_text_on_every_page(
         response = root.get(url)
         assert response.status_code == 200, url
         page = response.content.decode()
-        assert not [mark for mark in MARKS if mark in page], url
+        assert not [mark for mark in UNESCAPED if mark in page], url
         shown += "&lt;script&gt;alert" in page
     assert shown > 20
 
 
-def test_markup_in_a_search_or_a_filter_is_shown_as_text(root: Client) -> None:
+def test_markup_in_a_search_or_a_filter_is_escaped(root: Client) -> None:
     for model in ("message", "conversation", "tokenusage"):
         url = reverse(f"admin:conversations_{model}_changelist")
         for name in ("q", "username", "model", "day"):
             page = root.get(url, {name: HOSTILE}, follow=True).content.decode()
-            assert not [mark for mark in MARKS if mark in page], (model, name)
+            assert not [mark for mark in UNESCAPED if mark in page], (model, name)
 
 
-def test_markup_in_a_title_is_shown_as_text_in_the_message_after_an_action(
+def test_markup_in_a_title_is_escaped_in_the_message_after_an_action(
     root: Client, one_of_each: Callable[..., Run]
 ) -> None:
     run = one_of_each(words=HOSTILE)
     url = reverse("admin:conversations_conversation_change", args=[run.conversation_id])
     page = root.post(url, {"title": HOSTILE, "pinned": "on"}, follow=True).content.decode()
     assert "was changed successfully" in page
-    assert not [mark for mark in MARKS if mark in page]
+    assert not [mark for mark in UNESCAPED if mark in page]

@@ -1,4 +1,4 @@
-"""What a model server wants otherwise than others is set, and reaches the request."""
+"""Settings for the options of a model server reach its endpoint."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def endpoint(**dialect: object) -> Endpoint:
         return configured_entries()[0].endpoint
 
 
-def test_unset_the_endpoint_has_its_own_defaults() -> None:
+def test_an_endpoint_has_defaults_without_settings() -> None:
     plain = Endpoint("http://127.0.0.1:1/v1", "one")
     for field in ("thinking_field", "max_tokens_field", "empty_content", "headers", "body"):
         assert getattr(endpoint(), field) == getattr(plain, field)
 
 
-def test_what_is_set_reaches_the_endpoint(load: Load) -> None:
+def test_settings_reach_the_endpoint(load: Load) -> None:
     given = {
         "LLM_THINKING_FIELD": "reasoning",
         "LLM_MAX_TOKENS_FIELD": "max_completion_tokens",
@@ -43,11 +43,11 @@ def test_what_is_set_reaches_the_endpoint(load: Load) -> None:
     assert made.body == {"top_k": 20, "provider": {"order": ["a", "b"]}, "user": None}
 
 
-def test_thinking_need_not_be_sent_back() -> None:
+def test_sending_thinking_back_can_be_turned_off() -> None:
     assert endpoint(LLM_THINKING_FIELD="none").thinking_field == ""
 
 
-def test_json_stands_in_the_env_file_as_it_is(load: Load, env_file: Path) -> None:
+def test_json_in_the_env_file_needs_no_quoting(load: Load, env_file: Path) -> None:
     env_file.write_text('LLM_EXTRA_BODY={"top_k": 20, "stop": ["#"]}\n' + 'LLM_EXTRA_HEADERS=\'{"X-Title": "Chat"}\'\n')
     settings = load()
     assert settings["LLM_EXTRA_BODY"] == {"top_k": 20, "stop": ["#"]}
@@ -73,7 +73,7 @@ def test_json_stands_in_the_env_file_as_it_is(load: Load, env_file: Path) -> Non
         ("LLM_EXTRA_BODY", '{"stream": false}', "without model, messages, stream, tools"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_was_expected(load: Load, name: str, value: str, expected: str) -> None:
+def test_an_invalid_value_is_named_with_the_expected_form(load: Load, name: str, value: str, expected: str) -> None:
     with pytest.raises(ImproperlyConfigured) as error:
         load(**{name: value})
     assert str(error.value).startswith(f"{name} is {value!r}: expected ")
@@ -96,7 +96,7 @@ def test_a_wrong_value_is_named_with_what_was_expected(load: Load, name: str, va
         '{"Content-Length": "0", "X-Key": "hunter2"}',
     ],
 )
-def test_wrong_headers_are_refused_and_not_shown(load: Load, value: str) -> None:
+def test_invalid_headers_are_refused_and_not_shown(load: Load, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as error:
         load(LLM_EXTRA_HEADERS=value)
     assert str(error.value).startswith("LLM_EXTRA_HEADERS has a wrong value (not shown): expected a JSON object")

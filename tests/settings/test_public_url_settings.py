@@ -7,7 +7,7 @@ from tests.settings.conftest import Load
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def test_by_default_only_this_machine_is_served(load: Load) -> None:
+def test_only_the_local_machine_is_allowed_by_default(load: Load) -> None:
     settings = load()
     assert (settings["HOST"], settings["PORT"]) == ("127.0.0.1", 8000)
     assert settings["ALLOWED_HOSTS"] == LOOPBACK
@@ -16,7 +16,7 @@ def test_by_default_only_this_machine_is_served(load: Load) -> None:
     assert not settings["CSRF_COOKIE_SECURE"]
 
 
-def test_an_https_address_makes_its_host_known_and_cookies_secure(load: Load) -> None:
+def test_an_https_public_url_allows_its_host_and_makes_cookies_secure(load: Load) -> None:
     settings = load(PUBLIC_URL="https://Chat.example.com:8443/")
     assert settings["ALLOWED_HOSTS"] == [*LOOPBACK, "chat.example.com"]
     assert settings["CSRF_TRUSTED_ORIGINS"] == ["https://chat.example.com:8443"]
@@ -24,13 +24,13 @@ def test_an_https_address_makes_its_host_known_and_cookies_secure(load: Load) ->
     assert settings["CSRF_COOKIE_SECURE"]
 
 
-def test_cookies_stay_usable_at_an_http_address(load: Load) -> None:
+def test_cookies_work_with_an_http_public_url(load: Load) -> None:
     settings = load(PUBLIC_URL="http://[2001:db8::1]:8000")
     assert settings["ALLOWED_HOSTS"] == [*LOOPBACK, "[2001:db8::1]"]
     assert not settings["SESSION_COOKIE_SECURE"]
 
 
-def test_further_hosts_are_added(load: Load) -> None:
+def test_additional_hosts_are_allowed(load: Load) -> None:
     settings = load(PUBLIC_URL="https://a.example", ALLOWED_HOSTS=".b.example, 10.0.0.1, ::2, a.example")
     assert settings["ALLOWED_HOSTS"] == [*LOOPBACK, "a.example", ".b.example", "10.0.0.1", "[::2]"]
 
@@ -39,7 +39,5 @@ def test_further_hosts_are_added(load: Load) -> None:
     ("host", "known"),
     [("0.0.0.0", []), ("::", []), ("192.168.1.5", ["192.168.1.5"]), ("[2001:db8::5]", ["[2001:db8::5]"])],
 )
-def test_the_address_that_is_listened_on_is_known_unless_it_stands_for_all(
-    load: Load, host: str, known: list[str]
-) -> None:
+def test_the_listening_address_is_allowed_unless_it_is_a_wildcard(load: Load, host: str, known: list[str]) -> None:
     assert load(HOST=host)["ALLOWED_HOSTS"] == LOOPBACK + known

@@ -11,7 +11,7 @@ README = (PROJECT / "README.md").read_text()
 
 
 @pytest.mark.slow
-def test_the_program_asks_and_prints_the_steps_of_the_answer(installed: Clone) -> None:
+def test_the_example_program_prints_the_steps_of_an_answer(installed: Clone) -> None:
     found = re.search(r"```python\n(.+?)```", README, re.DOTALL)
     assert found
     with installed.started(PORT="0") as server:
@@ -26,6 +26,6 @@ def test_the_program_asks_and_prints_the_steps_of_the_answer(installed: Clone) -
     assert "391" in ended.stdout
 
 
-def test_the_files_it_leads_to_exist() -> None:
+def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (PROJECT / target).exists(), target

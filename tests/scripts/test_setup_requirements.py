@@ -12,7 +12,7 @@ TOOLS = ("sh", "dirname", "cat", "cksum", "chmod", "grep", "tail", "id", "rm", "
 
 @pytest.fixture
 def bare_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for PATH with what every system has, and no Python."""
+    """Returns a folder for PATH with the basic system programs and no Python."""
     folder = tmp_path_factory.mktemp("bin")
     for tool in TOOLS:
         found = shutil.which(tool)
@@ -21,32 +21,32 @@ def bare_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def put(folder: Path, name: str, script: str) -> None:
+def write_script(folder: Path, name: str, script: str) -> None:
     (folder / name).write_text(f"#!/bin/sh\n{script}\n")
     (folder / name).chmod(0o755)
 
 
-def test_no_python(clone: Clone, bare_path: Path) -> None:
+def test_a_missing_python_is_reported(clone: Clone, bare_path: Path) -> None:
     ended = clone.run("script/server", PATH=str(bare_path))
     assert ended.returncode == 1
     assert ended.stderr.startswith("chatsite needs Python 3.11 or newer, but there is no python3. Install one")
 
 
-def test_a_python_that_is_too_old(clone: Clone, bare_path: Path) -> None:
-    put(bare_path, "python3", 'if [ "$1" = --version ]; then echo Python 3.9.2; else exit 1; fi')
+def test_a_python_that_is_too_old_is_reported(clone: Clone, bare_path: Path) -> None:
+    write_script(bare_path, "python3", 'if [ "$1" = --version ]; then echo Python 3.9.2; else exit 1; fi')
     ended = clone.run("script/server", PATH=str(bare_path))
     assert ended.returncode == 1
     assert "needs Python 3.11 or newer, but there is Python 3.9.2" in ended.stderr
 
 
-def test_a_newer_python_beside_an_old_one_is_taken(clone: Clone, bare_path: Path) -> None:
-    put(bare_path, "python3", "exit 1")
-    put(bare_path, "python3.12", "exit 0")
+def test_a_newer_python_is_preferred_to_an_old_one(clone: Clone, bare_path: Path) -> None:
+    write_script(bare_path, "python3", "exit 1")
+    write_script(bare_path, "python3.12", "exit 0")
     assert clone.shell('find_python; say "$python"', PATH=str(bare_path)).stdout == "python3.12\n"
 
 
-def test_a_python_without_its_venv_module(clone: Clone, bare_path: Path) -> None:
-    put(
+def test_a_python_without_the_venv_module_is_reported(clone: Clone, bare_path: Path) -> None:
+    write_script(
         bare_path,
         "python3",
         'case "$*" in *ensurepip*) exit 1 ;; --version) echo Python 3.11.2 ;; esac',
@@ -60,7 +60,7 @@ def test_a_python_without_its_venv_module(clone: Clone, bare_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_packages_that_cannot_be_installed(clone: Clone) -> None:
+def test_packages_that_cannot_be_installed_are_reported(clone: Clone) -> None:
     clone.install()
     (clone.folder / "requirements.txt").write_text("chatsite-has-no-such-package==1\n")
     ended = clone.run("script/server", PIP_NO_INDEX="1", PIP_FIND_LINKS="")
@@ -68,19 +68,19 @@ def test_packages_that_cannot_be_installed(clone: Clone) -> None:
     assert ended.stderr.endswith("The packages of requirements.txt could not be installed. Is the network there?\n")
 
 
-def test_node_in_ci(clone: Clone, bare_path: Path) -> None:
-    put(bare_path, "node", 'if [ "$1" = --version ]; then echo v18.20.4; else exit 1; fi')
+def test_an_old_node_is_reported_in_ci(clone: Clone, bare_path: Path) -> None:
+    write_script(bare_path, "node", 'if [ "$1" = --version ]; then echo v18.20.4; else exit 1; fi')
     ended = clone.shell("install_node_packages", PATH=str(bare_path), CI="1")
     assert ended.returncode == 1
     assert ended.stderr == "The tests need Node.js 20 or newer with npm, and there is v18.20.4.\n"
 
 
 @pytest.mark.requires_node
-def test_a_node_that_is_new_enough_is_known(clone: Clone) -> None:
+def test_a_recent_node_is_accepted(clone: Clone) -> None:
     assert clone.shell("has_node && say yes").stdout == "yes\n"
 
 
-def test_setup_takes_nothing_but_system(clone: Clone) -> None:
+def test_setup_refuses_other_arguments_than_system(clone: Clone) -> None:
     ended = clone.run("script/setup", "--everything")
     assert (ended.returncode, ended.stderr) == (1, "usage: script/setup [--system]\n")
 

@@ -1,4 +1,4 @@
-"""What an administrator deletes goes with its files, once that is sure."""
+"""Deleting a row in the admin removes its files after the transaction is committed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.faults.waiting import PATIENCE, POLL
 
 @pytest.fixture
 def folders(ada: User, tmp_path: Path, settings: Settings) -> dict[str, Path]:
-    """Of each thing that a person has, with a file in it."""
+    """Creates a workspace folder with a file in it for the user and for everything that the user owns."""
     settings.VAR_DIR = tmp_path
     garden = Project.objects.create(owner=ada, name="Garden")
     own, in_garden = (Conversation.objects.create(owner=ada, project=project) for project in (None, garden))
@@ -36,8 +36,8 @@ def folders(ada: User, tmp_path: Path, settings: Settings) -> dict[str, Path]:
     return folders
 
 
-def left(folders: dict[str, Path], count: int) -> set[str]:
-    """Those that are there when so many are left."""
+def wait_for_remaining(folders: dict[str, Path], count: int) -> set[str]:
+    """Waits until `count` folders exist, and returns the names of those that do."""
     deadline = time.monotonic() + PATIENCE
     while True:
         names = {name for name, folder in folders.items() if folder.exists()}
@@ -51,23 +51,23 @@ def delete(root: Client, row: Conversation | Project | User) -> None:
     assert root.post(url, {"post": "yes"}).status_code == 302
 
 
-def test_a_conversation_takes_its_own(
+def test_deleting_a_conversation_removes_its_files(
     root: Client, folders: dict[str, Path], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         delete(root, Conversation.objects.get(project=None))
-    assert left(folders, 3) == {"person", "project", "conversation of the project"}
+    assert wait_for_remaining(folders, 3) == {"person", "project", "conversation of the project"}
 
 
-def test_a_project_takes_its_own_and_leaves_the_conversations(
+def test_deleting_a_project_removes_its_files_and_keeps_those_of_its_conversations(
     root: Client, folders: dict[str, Path], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         delete(root, Project.objects.get())
-    assert left(folders, 3) == {"person", "conversation", "conversation of the project"}
+    assert wait_for_remaining(folders, 3) == {"person", "conversation", "conversation of the project"}
 
 
-def test_a_person_takes_all(
+def test_deleting_a_user_removes_all_the_files(
     root: Client,
     ada: User,
     folders: dict[str, Path],
@@ -75,14 +75,14 @@ def test_a_person_takes_all(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         delete(root, ada)
-    assert left(folders, 0) == set()
+    assert wait_for_remaining(folders, 0) == set()
 
 
-def test_nothing_goes_with_a_deletion_that_is_taken_back(
+def test_a_rolled_back_deletion_removes_no_files(
     ada: User, folders: dict[str, Path], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks, transaction.atomic():
         remove_on_commit(workspaces_of(User.objects.filter(pk=ada.pk)))
         transaction.set_rollback(True)
     assert callbacks == []
-    assert left(folders, 4) == set(folders)
+    assert wait_for_remaining(folders, 4) == set(folders)

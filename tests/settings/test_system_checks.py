@@ -25,7 +25,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("W008", {"ALLOWED_HOSTS": ["localhost", "*"]}, "ALLOWED_HOSTS has *"),
     ("W010", {"LLM_IDLE_TIMEOUT": 1000.0}, "longer than LLM_TIMEOUT"),
 ]
-SOUND: list[dict[str, Any]] = [
+VALID: list[dict[str, Any]] = [
     {"SECRET_KEY": GOOD_KEY},
     {"LLM_BASE_URL": "https://api.example/v1", "LLM_MODELS": ("a",), "LLM_API_KEY": "sk-1"},
     {"LLM_BASE_URL": "http://127.0.0.1:11434/v1", "LLM_MODELS": ("a",), "LLM_API_KEY": "sk-1"},
@@ -37,46 +37,46 @@ SOUND: list[dict[str, Any]] = [
 
 
 @pytest.fixture(autouse=True)
-def sound_place(tmp_path: Path) -> Iterator[None]:
+def valid_environment(tmp_path: Path) -> Iterator[None]:
     with override_settings(SECRET_KEY=GOOD_KEY, ENV_FILE=tmp_path / "none", VAR_DIR=tmp_path, DATABASE_FOLDER=tmp_path):
         yield
 
 
-def found() -> dict[str, checks.CheckMessage]:
-    """Our findings by their numbers."""
+def run_checks() -> dict[str, checks.CheckMessage]:
+    """Returns the messages of chatsite's checks by number."""
     return {str(message.id).removeprefix("chatsite."): message for message in checks.run_checks(tags=["chatsite"])}
 
 
 @pytest.mark.parametrize(("number", "mistake", "words"), MISTAKES)
-def test_a_misconfiguration_is_told_with_what_to_do(number: str, mistake: dict[str, Any], words: str) -> None:
+def test_a_misconfiguration_is_reported_with_a_hint(number: str, mistake: dict[str, Any], words: str) -> None:
     with override_settings(**mistake):
-        messages = found()
+        messages = run_checks()
     assert list(messages) == [number]
     assert words in messages[number].msg
     assert messages[number].hint
     assert not messages[number].is_serious()
 
 
-@pytest.mark.parametrize("sound", SOUND)
-def test_what_is_right_passes_without_a_word(sound: dict[str, Any]) -> None:
-    with override_settings(**sound):
-        assert found() == {}
+@pytest.mark.parametrize("configuration", VALID)
+def test_a_valid_configuration_gives_no_messages(configuration: dict[str, Any]) -> None:
+    with override_settings(**configuration):
+        assert run_checks() == {}
 
 
-def test_an_env_file_that_others_may_read_is_told(tmp_path: Path) -> None:
+def test_an_env_file_readable_by_others_is_reported(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("SECRET_KEY=a")
     with override_settings(ENV_FILE=file):
         file.chmod(0o640)
-        assert list(found()) == ["W009"]
+        assert list(run_checks()) == ["W009"]
         file.chmod(0o600)
-        assert found() == {}
+        assert run_checks() == {}
 
 
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with override_settings(VAR_DIR=tmp_path / "file" / "var", DATABASE_FOLDER=tmp_path / "new"):
-        messages = found()
+        messages = run_checks()
     assert list(messages) == ["E001"]
     assert messages["E001"].is_serious()
     assert messages["E001"].msg.startswith("VAR_DIR: nothing can be written to ")

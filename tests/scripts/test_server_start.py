@@ -20,7 +20,7 @@ def interrupt(server: subprocess.Popen[str]) -> int:
     return server.wait(timeout=30)
 
 
-def test_the_first_start_makes_what_is_missing_and_serves(installed: Clone) -> None:
+def test_the_first_start_creates_what_is_missing_and_serves(installed: Clone) -> None:
     with installed.started(PORT="0") as server:
         lines, address = read_until_ready(server)
         assert lines[:-1] == [
@@ -44,7 +44,7 @@ def test_the_first_start_makes_what_is_missing_and_serves(installed: Clone) -> N
     assert stat.S_IMODE((installed.folder / "var").stat().st_mode) == 0o700
 
 
-def test_a_later_start_finds_everything_done_and_keeps_the_key(installed: Clone) -> None:
+def test_a_later_start_repeats_no_setup_and_keeps_the_key(installed: Clone) -> None:
     before = installed.env_file.read_text()
     with installed.started(PORT="0") as server:
         lines, address = read_until_ready(server)
@@ -55,7 +55,7 @@ def test_a_later_start_finds_everything_done_and_keeps_the_key(installed: Clone)
     assert installed.env_file.read_text() == before
 
 
-def test_host_and_port_come_from_the_env_file_too(installed: Clone) -> None:
+def test_host_and_port_can_come_from_the_env_file(installed: Clone) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,7 +65,7 @@ def test_host_and_port_come_from_the_env_file_too(installed: Clone) -> None:
         assert read_until_ready(server)[1] == f"http://127.0.0.1:{port}/"
 
 
-def test_a_busy_port_is_named_with_a_way_out(installed: Clone) -> None:
+def test_a_busy_port_is_named_with_a_hint(installed: Clone) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ended = installed.run("script/server", PORT=str(port))
@@ -75,13 +75,13 @@ def test_a_busy_port_is_named_with_a_way_out(installed: Clone) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_an_address_of_another_machine_is_named(installed: Clone) -> None:
+def test_an_address_of_another_machine_is_reported(installed: Clone) -> None:
     ended = installed.run("script/server", HOST="192.0.2.7")
     assert ended.returncode == 1
     assert "chatsite cannot start: HOST is '192.0.2.7', which is not an address of this machine" in ended.stderr
 
 
-def test_a_misconfiguration_is_told_and_an_error_stops_the_start(installed: Clone) -> None:
+def test_warnings_are_printed_and_an_error_stops_the_start(installed: Clone) -> None:
     ended = installed.run("script/server", PORT="0", VAR_DIR="manage.py/var", LLM_MODEL="llama3")
     assert ended.returncode == 1
     assert "(chatsite.W003) LLM_MODEL is set without LLM_BASE_URL" in ended.stderr

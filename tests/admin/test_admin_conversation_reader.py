@@ -21,7 +21,7 @@ def read_url(conversation: Conversation) -> str:
 
 
 def long_conversation(conversation: Conversation, length: int) -> list[Message]:
-    """A single branch of `length` messages, the last being the leaf."""
+    """Creates a single branch of `length` messages, of which the last is the leaf."""
     ids = [uuid.uuid4() for _ in range(length)]
     messages = Message.objects.bulk_create(
         Message(
@@ -41,7 +41,7 @@ def numbers_in(page: str) -> list[int]:
     return [int(number) for number in re.findall(r"message number (\d+)\.", page)]
 
 
-def test_an_answer_is_read_in_the_order_of_its_steps(root: Client, exchange: Callable[..., Run]) -> None:
+def test_an_answer_is_shown_in_step_order(root: Client, exchange: Callable[..., Run]) -> None:
     run = exchange(words="forty-two")
     page = unescape(root.get(read_url(run.conversation)).content.decode())
     parts = [
@@ -59,7 +59,7 @@ def test_an_answer_is_read_in_the_order_of_its_steps(root: Client, exchange: Cal
     assert places == sorted(places)
 
 
-def test_an_answer_tells_its_tokens_and_how_it_failed(root: Client, exchange: Callable[..., Run]) -> None:
+def test_an_answer_shows_its_tokens_and_its_error(root: Client, exchange: Callable[..., Run]) -> None:
     run = exchange()
     Run.objects.update(error_code="timeout", error_content="LLM request timed out")
     page = root.get(read_url(run.conversation)).content.decode()
@@ -77,14 +77,14 @@ def test_only_the_active_branch_is_shown(root: Client, exchange: Callable[..., R
     assert "one of 2 versions" in page
 
 
-def test_white_space_is_kept(root: Client, exchange: Callable[..., Run]) -> None:
+def test_whitespace_is_kept(root: Client, exchange: Callable[..., Run]) -> None:
     run = exchange()
     Step.objects.filter(type="text").update(content="\n  def f():\n\treturn 1\n")
     page = root.get(read_url(run.conversation)).content.decode()
     assert '<div class="verbatim" dir="auto">\n  def f():\n\treturn 1\n</div>' in page
 
 
-def test_a_step_too_long_for_the_page_leads_to_the_whole_of_it(root: Client, exchange: Callable[..., Run]) -> None:
+def test_a_truncated_step_links_to_its_full_text(root: Client, exchange: Callable[..., Run]) -> None:
     run = exchange()
     step = Step.objects.get(type="tool_result")
     Step.objects.filter(pk=step.pk).update(content="x" * 400_000 + "end", size=400_003)
@@ -95,9 +95,7 @@ def test_a_step_too_long_for_the_page_leads_to_the_whole_of_it(root: Client, exc
     assert "xend" in root.get(whole).content.decode()
 
 
-def test_a_thousand_messages_are_read_page_by_page_each_exactly_once(
-    root: Client, exchange: Callable[..., Run]
-) -> None:
+def test_a_thousand_messages_are_paginated_and_each_is_shown_once(root: Client, exchange: Callable[..., Run]) -> None:
     conversation = exchange().conversation
     long_conversation(conversation, 1000)
     seen: list[int] = []
@@ -112,9 +110,7 @@ def test_a_thousand_messages_are_read_page_by_page_each_exactly_once(
     assert seen == list(range(1000))
 
 
-def test_a_page_costs_as_many_queries_for_a_thousand_messages_as_for_two(
-    root: Client, exchange: Callable[..., Run]
-) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_messages(root: Client, exchange: Callable[..., Run]) -> None:
     conversation = exchange().conversation
     with CaptureQueriesContext(connection) as short:
         root.get(read_url(conversation))
@@ -125,27 +121,29 @@ def test_a_page_costs_as_many_queries_for_a_thousand_messages_as_for_two(
     assert len(long) <= len(short) <= 15
 
 
-def test_a_conversation_without_a_message_opens(root: Client, ada: User) -> None:
+def test_a_conversation_without_messages_opens(root: Client, ada: User) -> None:
     conversation = Conversation.objects.create(owner=ada)
     assert "No messages." in root.get(read_url(conversation)).content.decode()
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", str(uuid.UUID(int=1))])
-def test_a_cursor_that_leads_nowhere_is_not_found(root: Client, exchange: Callable[..., Run], cursor: str) -> None:
+def test_an_invalid_cursor_gives_404(root: Client, exchange: Callable[..., Run], cursor: str) -> None:
     assert root.get(read_url(exchange().conversation), {"before": cursor}).status_code == 404
 
 
-def test_a_cursor_of_another_conversation_is_not_found(root: Client, exchange: Callable[..., Run]) -> None:
+def test_a_cursor_of_another_conversation_gives_404(root: Client, exchange: Callable[..., Run]) -> None:
     here, elsewhere = exchange(), exchange()
     assert root.get(read_url(here.conversation), {"before": str(elsewhere.message_id)}).status_code == 404
 
 
-def test_a_conversation_that_does_not_exist_is_not_found(root: Client) -> None:
+def test_an_unknown_conversation_gives_404(root: Client) -> None:
     url = reverse("admin:conversations_conversation_read", args=[uuid.uuid4()])
     assert root.get(url).status_code == 404
 
 
-def test_only_staff_who_may_view_conversations_read_them(client: Client, exchange: Callable[..., Run]) -> None:
+def test_only_staff_with_the_view_permission_can_read_a_conversation(
+    client: Client, exchange: Callable[..., Run]
+) -> None:
     run = exchange()
     client.force_login(run.user)
     assert client.get(read_url(run.conversation)).headers["Location"].startswith(reverse("admin:login"))
@@ -156,7 +154,7 @@ def test_only_staff_who_may_view_conversations_read_them(client: Client, exchang
     assert client.get(read_url(run.conversation)).status_code == 200
 
 
-def test_the_list_and_the_page_of_a_conversation_lead_to_reading_it(root: Client, exchange: Callable[..., Run]) -> None:
+def test_the_list_and_the_change_page_link_to_the_reader(root: Client, exchange: Callable[..., Run]) -> None:
     conversation = exchange().conversation
     for url in (
         reverse("admin:conversations_conversation_changelist"),

@@ -12,14 +12,14 @@ KEY = "f81d4fae-7dec-11d0-a765"
 
 
 @pytest.fixture
-def written() -> io.StringIO:
+def log_output() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture
-def logger(written: io.StringIO) -> Iterator[logging.Logger]:
+def logger(log_output: io.StringIO) -> Iterator[logging.Logger]:
     logger = logging.getLogger("chatsite.tests.logs")
-    output = logging.StreamHandler(written)
+    output = logging.StreamHandler(log_output)
     output.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s", secrets=[KEY, ""]))
     logger.addHandler(output)
     yield logger
@@ -42,11 +42,13 @@ def logger(written: io.StringIO) -> Iterator[logging.Logger]:
         "Incorrect API key provided: sk-abcDEF123.",
     ],
 )
-def test_what_looks_like_a_credential_is_hidden(logger: logging.Logger, written: io.StringIO, line: str) -> None:
+def test_text_that_looks_like_a_credential_is_hidden(
+    logger: logging.Logger, log_output: io.StringIO, line: str
+) -> None:
     logger.warning("refused %s", line)
-    assert "abcDEF" not in written.getvalue()
-    assert "YWRh" not in written.getvalue()
-    assert "[hidden]" in written.getvalue()
+    assert "abcDEF" not in log_output.getvalue()
+    assert "YWRh" not in log_output.getvalue()
+    assert "[hidden]" in log_output.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -58,24 +60,24 @@ def test_what_looks_like_a_credential_is_hidden(logger: logging.Logger, written:
         "Not Found: /keys/token/",
     ],
 )
-def test_other_text_stays_as_it_is(logger: logging.Logger, written: io.StringIO, line: str) -> None:
+def test_other_text_is_unchanged(logger: logging.Logger, log_output: io.StringIO, line: str) -> None:
     logger.warning(line)
-    assert line in written.getvalue()
+    assert line in log_output.getvalue()
 
 
-def test_a_configured_secret_is_hidden_wherever_it_stands(logger: logging.Logger, written: io.StringIO) -> None:
+def test_a_configured_secret_is_hidden_everywhere(logger: logging.Logger, log_output: io.StringIO) -> None:
     logger.warning("GET /%s/models", KEY)
-    assert written.getvalue() == "WARNING chatsite.tests.logs: GET /[hidden]/models\n"
+    assert log_output.getvalue() == "WARNING chatsite.tests.logs: GET /[hidden]/models\n"
 
 
-def test_a_traceback_hides_it_too(logger: logging.Logger, written: io.StringIO) -> None:
+def test_a_configured_secret_is_hidden_in_a_traceback(logger: logging.Logger, log_output: io.StringIO) -> None:
     try:
         raise ValueError(f"bad header {KEY}")
     except ValueError:
         logger.exception("the call failed")
-    assert "ValueError: bad header [hidden]" in written.getvalue()
+    assert "ValueError: bad header [hidden]" in log_output.getvalue()
 
 
-def test_a_record_is_one_line(logger: logging.Logger, written: io.StringIO) -> None:
+def test_a_record_is_one_line(logger: logging.Logger, log_output: io.StringIO) -> None:
     logger.warning("asked for %s", "a\nCRITICAL root: forged\r")
-    assert written.getvalue() == "WARNING chatsite.tests.logs: asked for a\\nCRITICAL root: forged\\r\n"
+    assert log_output.getvalue() == "WARNING chatsite.tests.logs: asked for a\\nCRITICAL root: forged\\r\n"

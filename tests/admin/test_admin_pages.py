@@ -14,7 +14,7 @@ from accounts.models import ApiToken, Preferences, User
 from conversations.models import Conversation, Message, Project, Run, Step, TokenUsage
 
 MODELS: list[type[Model]] = [User, Project, Conversation, Message, Step, Run, TokenUsage, ApiToken, Preferences]
-MOST_QUERIES = 30
+MAX_QUERIES = 30
 
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
@@ -27,13 +27,13 @@ def page_url(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-def queries_of(client: Client, url: str) -> int:
+def count_queries(client: Client, url: str) -> int:
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return len(queries)
 
 
-def test_the_start_page_lists_every_model_under_the_name_of_the_product(root: Client) -> None:
+def test_the_index_page_has_the_product_name_and_lists_every_model(root: Client) -> None:
     page = root.get(reverse("admin:index")).content.decode()
     assert '<a href="/admin/">chatsite</a>' in page
     for model in MODELS:
@@ -41,33 +41,33 @@ def test_the_start_page_lists_every_model_under_the_name_of_the_product(root: Cl
 
 
 @every_model
-def test_a_list_opens_with_as_many_queries_for_many_rows_as_for_few(
+def test_the_number_of_list_queries_does_not_grow_with_the_rows(
     root: Client, one_of_each: Callable[..., Run], model: type[Model]
 ) -> None:
     one_of_each()
-    few = queries_of(root, list_url(model))
+    few = count_queries(root, list_url(model))
     for _ in range(12):
         one_of_each()
-    assert queries_of(root, list_url(model)) == few <= MOST_QUERIES
+    assert count_queries(root, list_url(model)) == few <= MAX_QUERIES
 
 
 @every_model
-def test_a_row_opens_on_a_page_of_its_own(root: Client, one_of_each: Callable[..., Run], model: type[Model]) -> None:
+def test_the_change_page_of_every_model_opens(
+    root: Client, one_of_each: Callable[..., Run], model: type[Model]
+) -> None:
     one_of_each()
     row = model._default_manager.all()[0]
-    assert queries_of(root, page_url(row)) <= MOST_QUERIES
+    assert count_queries(root, page_url(row)) <= MAX_QUERIES
 
 
 @every_model
-def test_a_row_that_does_not_exist_leads_back_to_the_start_page(root: Client, model: type[Model]) -> None:
+def test_an_unknown_row_redirects_to_the_index_page(root: Client, model: type[Model]) -> None:
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=["nothing-like-it"])
     assert root.get(url).headers["Location"] == reverse("admin:index")
 
 
 @every_model
-def test_a_list_reads_no_body_of_what_was_said(
-    root: Client, one_of_each: Callable[..., Run], model: type[Model]
-) -> None:
+def test_a_list_does_not_load_message_texts(root: Client, one_of_each: Callable[..., Run], model: type[Model]) -> None:
     one_of_each()
     with CaptureQueriesContext(connection) as queries:
         root.get(list_url(model))
@@ -77,7 +77,7 @@ def test_a_list_reads_no_body_of_what_was_said(
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model is not User], ids=lambda model: model.__name__)
-def test_a_list_counts_no_further_than_it_leads(
+def test_a_list_counts_no_more_rows_than_it_can_show(
     root: Client, one_of_each: Callable[..., Run], model: type[Model]
 ) -> None:
     one_of_each()
@@ -89,13 +89,13 @@ def test_a_list_counts_no_further_than_it_leads(
 
 
 @every_model
-def test_the_page_to_add_a_row_opens_only_where_rows_may_be_added(root: Client, model: type[Model]) -> None:
+def test_the_add_page_opens_only_where_rows_may_be_added(root: Client, model: type[Model]) -> None:
     response = root.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add"))
     assert response.status_code == (200 if model in {User, ApiToken} else 403)
 
 
 @every_model
-def test_those_who_are_no_staff_are_sent_to_sign_in(
+def test_users_who_are_not_staff_are_redirected_to_sign_in(
     client: Client, one_of_each: Callable[..., Run], model: type[Model]
 ) -> None:
     run = one_of_each()
@@ -106,7 +106,7 @@ def test_those_who_are_no_staff_are_sent_to_sign_in(
 
 
 @every_model
-def test_staff_without_a_permission_are_refused(
+def test_staff_without_permissions_are_refused(
     client: Client, one_of_each: Callable[..., Run], model: type[Model]
 ) -> None:
     one_of_each()
@@ -117,7 +117,7 @@ def test_staff_without_a_permission_are_refused(
 
 
 @every_model
-def test_pages_carry_no_script_or_style_of_their_own(
+def test_pages_have_no_inline_script_or_style(
     root: Client, one_of_each: Callable[..., Run], model: type[Model]
 ) -> None:
     one_of_each()
@@ -130,6 +130,6 @@ def test_pages_carry_no_script_or_style_of_their_own(
         assert page.count("<script") == page.count("<script src=") + page.count('<script id="django-admin-')
 
 
-def test_every_model_of_conversations_but_the_accepted_requests_has_a_page() -> None:
+def test_every_conversations_model_except_accepted_requests_has_a_page() -> None:
     shown = {model.__name__ for model in site._registry if model._meta.app_label in ("accounts", "conversations")}
     assert shown == {model.__name__ for model in MODELS}
