@@ -9,18 +9,18 @@ from tests.aimock.server import Aimock, running_aimock
 
 
 @pytest.fixture(scope="session")
-def aimock_of_the_session() -> Iterator[Aimock]:
+def aimock_session() -> Iterator[Aimock]:
     with running_aimock() as aimock:
         yield aimock
 
 
 @pytest.fixture
-def aimock(aimock_of_the_session: Aimock) -> Aimock:
-    aimock_of_the_session.start_over()
-    return aimock_of_the_session
+def aimock(aimock_session: Aimock) -> Aimock:
+    aimock_session.reset()
+    return aimock_session
 
 
 @pytest.fixture(scope="session")
-def litellm(aimock_of_the_session: Aimock) -> Iterator[LiteLLM]:
-    with running_litellm(aimock_of_the_session.base_url) as litellm:
+def litellm(aimock_session: Aimock) -> Iterator[LiteLLM]:
+    with running_litellm(aimock_session.base_url) as litellm:
         yield litellm

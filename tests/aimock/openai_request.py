@@ -1,4 +1,4 @@
-"""What OpenAI takes as POST /v1/chat/completions, written from its reference and sharing nothing with the product.
+"""Validation of POST /v1/chat/completions after OpenAI's reference, sharing no code with the product.
 
 Strict where servers are: a field that nobody named is a violation, calls and results pair up, turns alternate.
 https://platform.openai.com/docs/api-reference/chat/create
@@ -41,7 +41,7 @@ class User(Strict):
 
 
 class Assistant(Strict):
-    """`reasoning_content` is not OpenAI's, but DeepSeek's, which wants it back."""
+    """`reasoning_content` is an extension of DeepSeek, which requires it to be sent back."""
 
     role: Literal["assistant"]
     content: Text | None = None
@@ -98,7 +98,7 @@ class ChatRequest(Strict):
 
 
 def check_request(body: dict[str, Any]) -> None:
-    """Raises a ValidationError or an AssertionError that says what OpenAI would refuse."""
+    """Raises ValidationError or AssertionError for a request that OpenAI would refuse."""
     request = ChatRequest.model_validate(body)
     assert request.tool_choice is None or request.tools, "tool_choice without tools"
     names = [tool.function.name for tool in request.tools or ()]
@@ -111,7 +111,7 @@ def check_request(body: dict[str, Any]) -> None:
 
 
 def _check_turns(messages: list[System | User | Assistant | ToolMessage]) -> None:
-    """Questions and answers alternate; the results of an assistant's calls follow it, in order, each once."""
+    """Asserts that user and assistant turns alternate and that tool results follow their calls, in order, each once."""
     open_calls: list[str] = []
     previous = "system"
     for message in messages:

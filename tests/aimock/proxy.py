@@ -1,4 +1,4 @@
-"""LiteLLM's proxy, which others wrote too, between the product and aimock: it speaks its own accent of OpenAI's API."""
+"""LiteLLM's proxy between the product and aimock: a third-party server with its own variant of OpenAI's API."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import requests
 
-from tests.aimock.program import started
+from tests.aimock.program import running_program
 from tests.aimock.server import MODEL
 from tests.programs import LITELLM
 
 CONFIGURATION = Path(__file__).parent / "litellm.yaml"
 READY = re.compile(r"Uvicorn running on (http://127\.0\.0\.1:\d+)")
-STARTING = 120.0
-"""Seconds: it imports much."""
+START_TIMEOUT = 120.0
+"""Seconds; LiteLLM imports a lot at start."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LiteLLM:
 
 @contextmanager
 def running_litellm(upstream: str) -> Iterator[LiteLLM]:
-    """Serves until the end of the block; `upstream` is the base URL of the server that it asks."""
+    """Runs the proxy for the block; `upstream` is the base URL of the server that it forwards to."""
     api_key = "sk-only-for-tests-and-for-nothing-else-at-all"
     environment = {
         "PATH": os.environ["PATH"],
@@ -38,17 +38,17 @@ def running_litellm(upstream: str) -> Iterator[LiteLLM]:
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else fetched from the network
     }
     options = ["--config", str(CONFIGURATION), "--host", "127.0.0.1", "--port", "0", "--telemetry", "False"]
-    with started([str(LITELLM), *options], ready=READY, within=STARTING, environment=environment) as ready:
+    with running_program([str(LITELLM), *options], ready=READY, within=START_TIMEOUT, environment=environment) as ready:
         litellm = LiteLLM(f"{ready[1]}/v1", api_key)
         _warm_up(litellm)
         yield litellm
 
 
 def _warm_up(litellm: LiteLLM) -> None:
-    """The first request makes it import what is still missing, which takes seconds."""
+    """Sends a first request, which triggers imports that take seconds."""
     requests.post(
         f"{litellm.base_url}/chat/completions",
         headers={"Authorization": f"Bearer {litellm.api_key}"},
         json={"model": MODEL, "messages": [{"role": "user", "content": "Say hello"}], "stream": True},
-        timeout=STARTING,
+        timeout=START_TIMEOUT,
     ).raise_for_status()

@@ -1,4 +1,4 @@
-"""A server that others wrote fails in its own ways; what there is is kept, and the person is told what happened."""
+"""When a third-party server fails, the received text is kept and the user is told the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conversations.models import Message, Run
-from tests.aimock.asking import ask, asking, ledger
+from tests.aimock.finished_runs import ask, connected_client, token_usage
 from tests.aimock.openai_request import check_request
 from tests.aimock.server import Aimock
 
@@ -27,69 +27,69 @@ pytestmark = [pytest.mark.requires_node, pytest.mark.django_db(transaction=True)
         ("Hang up at once", "unreachable", True),
     ],
 )
-async def test_a_failure_is_told_with_its_code(aimock: Aimock, question: str, code: str, retryable: bool) -> None:
-    async with asking(aimock.base_url) as ada:
-        asked = await ask(ada, question)
-        assert (asked.end, asked.params["code"], asked.params["retryable"]) == ("error", code, retryable)
-        assert asked.steps == []
+async def test_a_failure_is_reported_with_its_code(aimock: Aimock, question: str, code: str, retryable: bool) -> None:
+    async with connected_client(aimock.base_url) as ada:
+        run = await ask(ada, question)
+        assert (run.end, run.params["code"], run.params["retryable"]) == ("error", code, retryable)
+        assert run.steps == []
         assert (await Run.objects.aget()).status == "failed"
         assert (await Message.objects.aget(role="assistant")).status == "failed"
         assert len(aimock.requests()) == 1
 
 
-async def test_a_busy_server_is_asked_again_and_then_answers(aimock: Aimock) -> None:
-    async with asking(aimock.base_url, LLM_RETRIES=2) as ada:
-        asked = await ask(ada, "Be busy twice")
-        assert (asked.end, asked.outline) == ("done", [("text", "Now I have time for you.")])
+async def test_a_request_to_a_busy_server_is_retried_and_answered(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url, LLM_RETRIES=2) as ada:
+        run = await ask(ada, "Be busy twice")
+        assert (run.end, run.outline) == ("done", [("text", "Now I have time for you.")])
         first, second, third = aimock.requests()
         assert first == second == third
-        assert len(await ledger(asked)) == 1
+        assert len(await token_usage(run)) == 1
 
 
-async def test_a_server_that_stays_busy_is_given_up_after_the_retries(aimock: Aimock) -> None:
-    async with asking(aimock.base_url, LLM_RETRIES=2) as ada:
-        asked = await ask(ada, "Be busy for good")
-        assert (asked.end, asked.params["code"]) == ("error", "rate_limited")
+async def test_a_server_that_stays_busy_fails_the_run_after_the_retries(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url, LLM_RETRIES=2) as ada:
+        run = await ask(ada, "Be busy for good")
+        assert (run.end, run.params["code"]) == ("error", "rate_limited")
         assert len(aimock.requests()) == 3
 
 
-async def test_a_server_that_wants_an_hour_is_not_waited_for(aimock: Aimock) -> None:
-    async with asking(aimock.base_url, LLM_RETRIES=2) as ada:
-        asked = await ask(ada, "Be busy for an hour")
-        assert (asked.params["code"], asked.params["retry_after"]) == ("rate_limited", 3600)
+async def test_a_retry_after_of_an_hour_fails_the_run_at_once(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url, LLM_RETRIES=2) as ada:
+        run = await ask(ada, "Be busy for an hour")
+        assert (run.params["code"], run.params["retry_after"]) == ("rate_limited", 3600)
         assert len(aimock.requests()) == 1
 
 
-async def test_an_answer_that_breaks_off_is_kept_as_far_as_it_came(aimock: Aimock) -> None:
-    async with asking(aimock.base_url, LLM_RETRIES=2) as ada:
-        asked = await ask(ada, "Break off in the text")
-        assert (asked.end, asked.params["code"], asked.params["retryable"]) == ("error", "malformed", True)
-        assert asked.outline == [("thinking", "I will not finish."), ("text", "These words come, bu")]
+async def test_the_received_part_of_a_truncated_answer_is_kept(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url, LLM_RETRIES=2) as ada:
+        run = await ask(ada, "Break off in the text")
+        assert (run.end, run.params["code"], run.params["retryable"]) == ("error", "malformed", True)
+        assert run.outline == [("thinking", "I will not finish."), ("text", "These words come, bu")]
         answer = await Message.objects.aget(role="assistant")
         assert (answer.status, answer.text) == ("failed", "These words come, bu")
-        ((_, prompt, completion, estimated),) = await ledger(asked)
+        ((_, prompt, completion, estimated),) = await token_usage(run)
         assert estimated
         assert min(prompt, completion) > 0
         assert len(aimock.requests()) == 1, "what has begun is not begun again"
 
 
-async def test_a_call_that_breaks_off_is_not_carried_out(aimock: Aimock) -> None:
-    async with asking(aimock.base_url) as ada:
-        asked = await ask(ada, "Break off in a call")
-        assert (asked.end, asked.params["code"]) == ("error", "malformed")
-        (call,) = asked.steps
+async def test_a_truncated_tool_call_is_not_executed(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url) as ada:
+        run = await ask(ada, "Break off in a call")
+        assert (run.end, run.params["code"]) == ("error", "malformed")
+        (call,) = run.steps
         assert (call["type"], call["name"], call["status"]) == ("tool_call", "write_file", "finished")
         assert call["arguments"].startswith('{"path":"cut.txt"')
-        again = await ask(ada, "Say hello", conversation_id=asked.conversation_id)
+        again = await ask(ada, "Say hello", conversation_id=run.conversation_id)
         assert again.end == "done"
         check_request(aimock.requests()[-1])
 
 
-async def test_a_server_that_leaves_in_the_middle_leaves_what_it_said(aimock: Aimock) -> None:
-    async with asking(aimock.base_url) as ada:
-        asked = await ask(ada, "Leave after a while")
-        assert (asked.end, asked.params["code"]) == ("error", "malformed")
-        ((kind, text),) = asked.outline
+async def test_the_received_text_is_kept_when_the_server_disconnects(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url) as ada:
+        run = await ask(ada, "Leave after a while")
+        assert (run.end, run.params["code"]) == ("error", "malformed")
+        ((kind, text),) = run.outline
         assert kind == "text"
         assert text.startswith("Slowly, slowly,")
 
@@ -102,26 +102,26 @@ async def test_a_server_that_leaves_in_the_middle_leaves_what_it_said(aimock: Ai
         ("Keep me waiting", {"LLM_TIMEOUT": 0.3}, []),
     ],
 )
-async def test_a_slow_server_is_given_up_in_time(
+async def test_a_slow_server_times_out(
     aimock: Aimock, question: str, limits: dict[str, float], outline: list[tuple[str, str]]
 ) -> None:
-    async with asking(aimock.base_url, **limits) as ada:
-        asked = await ask(ada, question)
-        assert (asked.end, asked.params["code"], asked.params["retryable"]) == ("error", "timeout", True)
-        assert asked.outline == outline
+    async with connected_client(aimock.base_url, **limits) as ada:
+        run = await ask(ada, question)
+        assert (run.end, run.params["code"], run.params["retryable"]) == ("error", "timeout", True)
+        assert run.outline == outline
 
 
-async def test_an_answer_that_keeps_coming_is_given_up_when_its_whole_time_is_over(aimock: Aimock) -> None:
-    async with asking(aimock.base_url, LLM_TIMEOUT=2, LLM_IDLE_TIMEOUT=60) as ada:
-        asked = await ask(ada, "Trickle")
-        assert (asked.end, asked.params["code"]) == ("error", "timeout")
-        ((kind, text),) = asked.outline
+async def test_an_answer_that_never_ends_reaches_the_total_timeout(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url, LLM_TIMEOUT=2, LLM_IDLE_TIMEOUT=60) as ada:
+        run = await ask(ada, "Trickle")
+        assert (run.end, run.params["code"]) == ("error", "timeout")
+        ((kind, text),) = run.outline
         assert kind == "text"
         assert text.startswith("Drop after drop")
 
 
-async def test_stopping_keeps_what_there_is(aimock: Aimock) -> None:
-    async with asking(aimock.base_url) as ada:
+async def test_stopping_keeps_the_received_text(aimock: Aimock) -> None:
+    async with connected_client(aimock.base_url) as ada:
         sent: dict[str, Any] = await ada.call("message.send", text="Trickle")
         await ada.until("step_delta", run_id=sent["run_id"])
         await ada.call("run.cancel", run_id=sent["run_id"])

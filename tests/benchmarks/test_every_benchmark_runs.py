@@ -1,4 +1,4 @@
-"""A short run of each benchmark ends well, with all its figures, and figures that can be."""
+"""A short run of each benchmark succeeds, with all its figures and with plausible values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.requires_redis, pytest.mark.browser]
 
 
 async def run(name: str, folder: Path) -> dict[str, Any]:
-    """The JSON that the benchmark writes."""
+    """Runs the benchmark and returns the JSON that it writes."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *SHORT[name], "--results", str(folder)]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=pipe, stderr=pipe)
@@ -39,7 +39,7 @@ async def run(name: str, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """Of all of them, which run at the same time: what they measure does not matter here."""
+    """Returns the results of all benchmarks, run concurrently, since the measured values do not matter here."""
     folder = tmp_path_factory.mktemp("results")
 
     async def run_all() -> list[dict[str, Any]]:
@@ -48,13 +48,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     return dict(zip(SHORT, asyncio.run(run_all()), strict=True))
 
 
-def test_every_benchmark_of_the_package_is_run_here() -> None:
+def test_every_benchmark_of_the_package_is_tested() -> None:
     modules = {path.stem for path in (ROOT / "benchmarks").glob("[a-z]*.py")}
     assert modules == set(SHORT)
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_every_figure_is_there_and_positive(results: dict[str, dict[str, Any]], name: str) -> None:
+def test_every_figure_is_present_and_not_negative(results: dict[str, dict[str, Any]], name: str) -> None:
     figures = results[name]["figures"]
     assert len(figures) >= 3
     for figure in figures:
@@ -64,7 +64,9 @@ def test_every_figure_is_there_and_positive(results: dict[str, dict[str, Any]], 
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_a_result_says_when_and_on_what_machine_but_not_which(results: dict[str, dict[str, Any]], name: str) -> None:
+def test_a_result_has_the_date_and_an_anonymous_machine_description(
+    results: dict[str, dict[str, Any]], name: str
+) -> None:
     result = results[name]
     assert result["benchmark"] == name
     assert result["date"].endswith("+00:00")
@@ -72,7 +74,7 @@ def test_a_result_says_when_and_on_what_machine_but_not_which(results: dict[str,
     assert str(ROOT) not in json.dumps(result)
 
 
-def test_the_relay_tells_every_token_of_every_answer_once(results: dict[str, dict[str, Any]]) -> None:
+def test_the_relay_delivers_every_token_of_every_answer_once(results: dict[str, dict[str, Any]]) -> None:
     measurements = results["relay"]["details"]["measurements"]
     assert [one["server"] for one in measurements] == ["product", "bare", "bare, 50 ms"]
     for one in measurements:
@@ -91,12 +93,12 @@ def test_a_bare_consumer_that_merges_sends_fewer_frames(results: dict[str, dict[
     assert merged < bare
 
 
-def test_answers_are_whole_also_where_another_process_shows_them(results: dict[str, dict[str, Any]]) -> None:
+def test_answers_are_complete_when_another_process_delivers_them(results: dict[str, dict[str, Any]]) -> None:
     rounds = results["cluster"]["details"]["rounds"]
     assert {name: shown["tokens"] for name, (shown,) in rounds.items()} == {"here": 40, "elsewhere": 40, "both": 40}
 
 
-def test_pages_count_their_queries(results: dict[str, dict[str, Any]]) -> None:
+def test_the_pages_benchmark_counts_queries(results: dict[str, dict[str, Any]]) -> None:
     queries = [figure["value"] for figure in results["pages"]["figures"] if figure["unit"] == "queries"]
     assert len(queries) == 2
     assert all(1 <= count < 30 for count in queries)

@@ -20,11 +20,11 @@ TOOLS = {tool.name: tool for tool in builtin_registry().list_all()}
 DEFINITIONS = {
     name: FunctionDefinition(name, tool.description, tool.parameters) for name, tool in sorted(TOOLS.items())
 }
-MOST_ROUNDS = 6
+MAX_ITERATIONS = 6
 
 
 class Dialogue:
-    """`ask` answers a question as a run does: `calls` are the batches of tool names that it took, `results` theirs."""
+    """`ask` answers a question as a run does, and sets `calls` (tool names per iteration) and `results`."""
 
     def __init__(self, client: ModelClient, endpoint: Endpoint, workspace: Path) -> None:
         self._client = client
@@ -37,13 +37,13 @@ class Dialogue:
     async def ask(self, question: str) -> Completion:
         self.messages.append(ChatMessage("user", question))
         self.calls, self.results = [], []
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ITERATIONS):
             completion = await self._complete()
             if not completion.tool_calls:
                 self.messages.append(ChatMessage("assistant", completion.text))
                 return completion
             await self._call_tools(completion)
-        raise AssertionError(f"still calls tools after {MOST_ROUNDS} rounds")
+        raise AssertionError(f"still calls tools after {MAX_ITERATIONS} iterations")
 
     async def _complete(self) -> Completion:
         completion = Completion()
@@ -73,7 +73,7 @@ async def running_server(tokens_per_second: float = 0) -> AsyncGenerator[DemoSer
 
 
 @asynccontextmanager
-async def dialogue_in(workspace: Path) -> AsyncGenerator[Dialogue, None]:
+async def open_dialogue(workspace: Path) -> AsyncGenerator[Dialogue, None]:
     async with running_server() as server:
         client = ModelClient()
         endpoint = Endpoint(server.base_url, DEMO_MODEL_NAME, server.api_key, thinking_style="enable_thinking")

@@ -1,4 +1,4 @@
-"""Chat completion requests for the demo model, made from what matters in a test."""
+"""Builders of chat completion requests to the demo model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from conversations.demo.request import ChatCompletionRequest, parse_request
 TOOLS = ("calculator", "current_time", "list_files", "read_file", "write_file")
 
 
-def asked(question: str) -> dict[str, Any]:
+def user_message(question: str) -> dict[str, Any]:
     return {"role": "user", "content": question}
 
 
-def called(name: str, arguments: str, *results: str) -> list[dict[str, Any]]:
-    """One assistant message with a call for each result, and their tool messages."""
+def tool_call_messages(name: str, arguments: str, *results: str) -> list[dict[str, Any]]:
+    """Returns an assistant message with a call for each result, followed by the tool messages."""
     calls = [
         {"id": f"call-{index}", "type": "function", "function": {"name": name, "arguments": arguments}}
         for index in range(len(results))

@@ -1,4 +1,4 @@
-"""Whatever is asked, after whatever history: a stream that a strict reader accepts."""
+"""The demo model streams a valid response to any question after any history."""
 
 import json
 from itertools import chain
@@ -12,7 +12,7 @@ from conversations.demo.intents import Intent
 from conversations.demo.replies import Reply, make_reply
 from conversations.demo.request import ChatCompletionRequest
 from conversations.demo.streaming import completion_events
-from tests.demo.histories import TOOLS, asked, called, request_of
+from tests.demo.histories import TOOLS, request_of, tool_call_messages, user_message
 from tests.hostile import HOSTILE
 
 WORDS = (
@@ -25,18 +25,18 @@ fields = st.sampled_from(["success", "result", "error", "content", "entries", "p
 values = st.recursive(st.none() | st.booleans() | st.text(), lambda inner: st.dictionaries(fields, inner), max_leaves=5)
 results = st.text() | values.map(json.dumps)
 rounds = st.builds(
-    lambda name, arguments, results: called(name, arguments, *results),
+    lambda name, arguments, results: tool_call_messages(name, arguments, *results),
     st.sampled_from([*TOOLS, "other"]),
     st.text() | st.just("{}"),
     st.lists(results, min_size=1, max_size=2),
 )
-histories = st.builds(lambda question, *rounds: [asked(question), *chain(*rounds)], questions, rounds, rounds)
-histories |= questions.map(lambda question: [asked(question)])
+histories = st.builds(lambda question, *rounds: [user_message(question), *chain(*rounds)], questions, rounds, rounds)
+histories |= questions.map(lambda question: [user_message(question)])
 tool_names = st.lists(st.sampled_from([*TOOLS, "other"]), unique=True)
 
 
 def read(reply: Reply, request: ChatCompletionRequest) -> dict[str, Any]:
-    """Returns what the stream says, and asserts that it is in order."""
+    """Asserts that the stream is valid and returns its content."""
     *events, done = completion_events(reply, request)
     assert done == b"data: [DONE]\n\n"
     *chunks, last = [orjson.loads(event.removeprefix(b"data: ").removesuffix(b"\n\n")) for event in events]
@@ -57,7 +57,7 @@ def read(reply: Reply, request: ChatCompletionRequest) -> dict[str, Any]:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=histories, tools=tool_names)
-def test_any_history_gives_a_whole_stream(history: list[dict[str, Any]], tools: list[str]) -> None:
+def test_any_history_gives_a_complete_stream(history: list[dict[str, Any]], tools: list[str]) -> None:
     request = request_of(history, tools=tools)
     reply = make_reply(request)
     said = read(reply, request)
@@ -70,8 +70,8 @@ def test_any_history_gives_a_whole_stream(history: list[dict[str, Any]], tools: 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(questions, st.integers(min_value=1, max_value=60))
-def test_a_limit_cuts_the_answer_after_that_many_tokens(question: str, limit: int) -> None:
-    whole, cut = request_of([asked(question)]), request_of([asked(question)], max_tokens=limit)
+def test_max_tokens_truncates_the_answer(question: str, limit: int) -> None:
+    whole, cut = request_of([user_message(question)]), request_of([user_message(question)], max_tokens=limit)
     reply = make_reply(whole)
     tokens = read(reply, whole)["usage"]["completion_tokens"]
     said = read(reply, cut)
@@ -83,5 +83,5 @@ def test_a_limit_cuts_the_answer_after_that_many_tokens(question: str, limit: in
 
 def test_a_huge_question_is_answered() -> None:
     for part in ("(", "a", "1 + ", "a.", "写", "what is the ", '"', "`", "\n"):
-        request = request_of([asked(part * (200_000 // len(part)))])
+        request = request_of([user_message(part * (200_000 // len(part)))])
         assert read(make_reply(request), request)["finish_reason"] in ("stop", "tool_calls")

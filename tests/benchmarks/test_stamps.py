@@ -1,4 +1,4 @@
-"""Tokens carry the moment of their sending, also over the clock's turn, and count once."""
+"""Tokens carry their time of sending, also across the wraparound of the clock, and are counted once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WRAP = 16**6
 
 
 @given(st.integers(0, 10**9), st.integers(-WRAP // 2 + 1, WRAP // 2 - 1))
-def test_a_delay_is_known_over_the_clocks_turn(since: int, units: int) -> None:
+def test_a_delay_is_measured_across_the_clock_wraparound(since: int, units: int) -> None:
     assert elapsed(since % WRAP, (since + units) % WRAP) == units
 
 

@@ -1,4 +1,4 @@
-"""Which calls are found in a question."""
+"""The demo model finds tool calls in a question."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from conversations.demo.intents import Intent, find_stages
 
 
 def arguments_of(question: str, tool: str) -> list[str]:
-    """The arguments of the tool's calls, which have one each."""
+    """Returns the single argument of each call of this tool."""
     calls = [call for stage in find_stages(question) for call in stage if call.tool == tool]
     return [argument for call in calls for argument in call.arguments.values()]
 
@@ -52,7 +52,7 @@ def test_arithmetic_is_found(question: str, expressions: list[str]) -> None:
         ("I like Tokyo", []),
     ],
 )
-def test_the_time_is_told_in_the_cities_that_are_named(question: str, zones: list[str]) -> None:
+def test_the_time_zones_of_named_cities_are_found(question: str, zones: list[str]) -> None:
     assert arguments_of(question, "current_time") == zones
 
 
@@ -79,5 +79,5 @@ def test_the_time_is_told_in_the_cities_that_are_named(question: str, zones: lis
         ("", []),
     ],
 )
-def test_calls_that_need_a_written_file_come_after_it(question: str, stages: list[list[Intent]]) -> None:
+def test_calls_that_depend_on_a_write_come_after_it(question: str, stages: list[list[Intent]]) -> None:
     assert find_stages(question) == stages

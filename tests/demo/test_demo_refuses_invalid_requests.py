@@ -1,4 +1,4 @@
-"""Wrong requests are refused with OpenAI's error objects."""
+"""Invalid requests are refused with OpenAI's error objects."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -23,7 +23,7 @@ def body(*messages: object, **fields: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         b"",
         b"{",
@@ -56,15 +56,15 @@ def body(*messages: object, **fields: object) -> bytes:
         b"[" * 100_000,
     ],
 )
-def test_a_wrong_request_is_refused_with_400(wrong: bytes) -> None:
+def test_an_invalid_request_is_refused_with_400(invalid: bytes) -> None:
     with pytest.raises(RequestError) as refused:
-        parse_request(wrong)
+        parse_request(invalid)
     assert refused.value.status == 400
     assert str(refused.value)
 
 
 @pytest.mark.parametrize(
-    "right",
+    "valid",
     [
         body(),
         body({"role": "system", "content": ""}, USER),
@@ -76,8 +76,8 @@ def test_a_wrong_request_is_refused_with_400(wrong: bytes) -> None:
         body(unknown_parameter=1),
     ],
 )
-def test_a_valid_request_is_accepted(right: bytes) -> None:
-    assert parse_request(right).messages
+def test_a_valid_request_is_accepted(valid: bytes) -> None:
+    assert parse_request(valid).messages
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ async def refusal(server: DemoServer, method: str, path: str, *, key: str | None
 
 
 async def test_a_request_without_the_key_gets_401(server: DemoServer) -> None:
-    for key in (None, "", "wrong", "clé"):
+    for key in (None, "", "invalid", "clé"):
         status, error = await refusal(server, "POST", "/chat/completions", key=key, data=body())
         assert (status, error["code"]) == (401, "invalid_api_key")
         assert error.keys() == {"message", "type", "param", "code"}
@@ -107,11 +107,11 @@ async def test_an_unknown_model_gets_404(server: DemoServer) -> None:
     assert (status, error["code"]) == (404, "model_not_found")
 
 
-async def test_bad_json_gets_400(server: DemoServer) -> None:
+async def test_invalid_json_gets_400(server: DemoServer) -> None:
     status, error = await refusal(server, "POST", "/chat/completions", key=server.api_key, data=b"{")
     assert (status, error["type"]) == (400, "invalid_request_error")
 
 
-async def test_an_unknown_address_or_method_is_refused_in_the_same_form(server: DemoServer) -> None:
+async def test_an_unknown_path_or_method_is_refused_with_the_same_error_format(server: DemoServer) -> None:
     assert (await refusal(server, "GET", "/nothing", key=server.api_key))[0] == 404
     assert (await refusal(server, "GET", "/chat/completions", key=server.api_key))[0] == 405

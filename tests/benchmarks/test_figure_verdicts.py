@@ -1,4 +1,4 @@
-"""A figure meets its bar, or comes close to what the simplest thing that works takes on the same machine."""
+"""A figure passes when it meets its target or comes close to the baseline on the same machine."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from benchmarks.rig.report import Figure, format_number
         (Figure("delay", "ms", 90), ""),
     ],
 )
-def test_what_is_made_of_a_figure(figure: Figure, verdict: str) -> None:
+def test_the_verdict_compares_a_figure_with_its_target_and_baseline(figure: Figure, verdict: str) -> None:
     assert figure.verdict == verdict
 
 
 @pytest.mark.parametrize(("value", "shown"), [(None, "-"), (0.0423, "0.0423"), (4.5, "4.5"), (12_345.6, "12,346")])
-def test_numbers_show_three_digits_that_matter(value: float | None, shown: str) -> None:
+def test_numbers_are_formatted_with_three_significant_digits(value: float | None, shown: str) -> None:
     assert format_number(value) == shown
