@@ -15,13 +15,13 @@ ADD = reverse_lazy("admin:accounts_apitoken_add")
 
 def test_a_new_token_is_shown_once_and_works(root: Client, ada: User) -> None:
     page = root.post(ADD, {"user": ada.pk, "name": "laptop", "scope": "chat"}, follow=True).content.decode()
-    told = re.findall(r"<code>([A-Za-z0-9_-]+)</code>", page)
+    shown = re.findall(r"<code>([A-Za-z0-9_-]+)</code>", page)
     token = ApiToken.objects.get()
     assert (token.user, token.name, token.scope) == (ada, "laptop", "chat")
-    assert [ApiToken.objects.find(text) for text in told] == [token]
+    assert [ApiToken.objects.find(text) for text in shown] == [token]
     for url in (LIST, reverse("admin:accounts_apitoken_change", args=[token.pk])):
         later = root.get(url).content.decode()
-        assert told[0] not in later
+        assert shown[0] not in later
         assert token.digest not in later
 
 

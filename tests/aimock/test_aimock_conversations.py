@@ -64,8 +64,8 @@ async def test_after_every_kind_of_failure_the_next_request_is_valid(aimock: Aim
     requests = aimock.requests()
     for request in requests:
         check_request(request)
-    said = [message["content"] for message in requests[-1]["messages"] if message["role"] == "user"]
-    assert said == ["Write no JSON", *questions]
+    sent_questions = [message["content"] for message in requests[-1]["messages"] if message["role"] == "user"]
+    assert sent_questions == ["Write no JSON", *questions]
     assert "These words come, bu" in [message["content"] for message in requests[-1]["messages"]]
 
 

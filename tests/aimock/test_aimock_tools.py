@@ -49,10 +49,10 @@ async def test_the_second_iteration_pairs_calls_with_results_and_sends_the_reaso
         check_request(second)
         assert second["tools"] == first["tools"]
         assert second["messages"][: len(first["messages"])] == first["messages"]
-        said, *told = second["messages"][len(first["messages"]) :]
-        assert said["reasoning_content"] == "Three tools, none needs another."
-        assert [call["id"] for call in said["tool_calls"]] == ["call_sum", "call_clock", "call_list"]
-        assert {message["tool_call_id"]: json.loads(message["content"]) for message in told} == results(run)
+        message, *sent_results = second["messages"][len(first["messages"]) :]
+        assert message["reasoning_content"] == "Three tools, none needs another."
+        assert [call["id"] for call in message["tool_calls"]] == ["call_sum", "call_clock", "call_list"]
+        assert {message["tool_call_id"]: json.loads(message["content"]) for message in sent_results} == results(run)
 
 
 async def test_each_model_call_has_a_usage_row_and_the_run_has_their_sum(aimock: Aimock) -> None:
@@ -67,8 +67,8 @@ async def test_text_before_a_call_is_a_step_and_is_sent_back(aimock: Aimock) -> 
         run = await ask(ada, "Announce it, then add")
         assert [step["type"] for step in run.steps] == ["text", "tool_call", "tool_result", "text"]
         assert (run.outline[0][1], run.outline[3][1]) == ("I add them up.", "That makes 2.")
-        said = aimock.requests()[1]["messages"][-2]
-        assert (said["content"], said["tool_calls"][0]["id"]) == ("I add them up.", "call_add")
+        message = aimock.requests()[1]["messages"][-2]
+        assert (message["content"], message["tool_calls"][0]["id"]) == ("I add them up.", "call_add")
 
 
 async def test_each_iteration_builds_on_the_previous_one(aimock: Aimock) -> None:

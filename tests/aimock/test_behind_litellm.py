@@ -47,8 +47,8 @@ async def test_parallel_calls_and_their_results_pass_through_the_proxy(ada: Clie
     assert all(json.loads(step["content"])["success"] for step in results)
     assert run.outline[-1] == ("text", "It is 42, the clock runs, and there are no files.")
     assert await token_usage(run) == [(1, 200, 60, False), (2, 300, 20, False)]
-    told = [message["content"] for message in aimock.requests()[1]["messages"] if message["role"] == "tool"]
-    assert sorted(told) == sorted(step["content"] for step in results)
+    sent_results = [message["content"] for message in aimock.requests()[1]["messages"] if message["role"] == "tool"]
+    assert sorted(sent_results) == sorted(step["content"] for step in results)
 
 
 async def test_the_request_after_failures_is_valid_upstream(ada: Client, aimock: Aimock) -> None:

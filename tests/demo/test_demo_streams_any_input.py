@@ -40,19 +40,19 @@ def read(reply: Reply, request: ChatCompletionRequest) -> dict[str, Any]:
     *events, done = completion_events(reply, request)
     assert done == b"data: [DONE]\n\n"
     *chunks, last = [orjson.loads(event.removeprefix(b"data: ").removesuffix(b"\n\n")) for event in events]
-    said: dict[str, Any] = {"content": "", "reasoning_content": "", "calls": [], "usage": last["usage"]}
+    response: dict[str, Any] = {"content": "", "reasoning_content": "", "calls": [], "usage": last["usage"]}
     for index, chunk in enumerate(chunks):
         [choice] = chunk["choices"]
         assert (choice["finish_reason"] is not None) == (index == len(chunks) - 1)
         for field in ("content", "reasoning_content"):
-            said[field] += choice["delta"].get(field) or ""
+            response[field] += choice["delta"].get(field) or ""
         for fragment in choice["delta"].get("tool_calls", ()):
             if "id" in fragment:
-                assert fragment["index"] == len(said["calls"])
-                said["calls"].append({"name": fragment["function"]["name"], "arguments": ""})
-            said["calls"][fragment["index"]]["arguments"] += fragment["function"]["arguments"]
-    said["finish_reason"] = chunks[-1]["choices"][0]["finish_reason"]
-    return said
+                assert fragment["index"] == len(response["calls"])
+                response["calls"].append({"name": fragment["function"]["name"], "arguments": ""})
+            response["calls"][fragment["index"]]["arguments"] += fragment["function"]["arguments"]
+    response["finish_reason"] = chunks[-1]["choices"][0]["finish_reason"]
+    return response
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,11 +60,11 @@ def read(reply: Reply, request: ChatCompletionRequest) -> dict[str, Any]:
 def test_any_history_gives_a_complete_stream(history: list[dict[str, Any]], tools: list[str]) -> None:
     request = request_of(history, tools=tools)
     reply = make_reply(request)
-    said = read(reply, request)
-    assert said["content"] == reply.text
-    assert said["reasoning_content"] == reply.thinking
-    assert [Intent(call["name"], json.loads(call["arguments"])) for call in said["calls"]] == list(reply.calls)
-    assert said["finish_reason"] == ("tool_calls" if reply.calls else "stop")
+    response = read(reply, request)
+    assert response["content"] == reply.text
+    assert response["reasoning_content"] == reply.thinking
+    assert [Intent(call["name"], json.loads(call["arguments"])) for call in response["calls"]] == list(reply.calls)
+    assert response["finish_reason"] == ("tool_calls" if reply.calls else "stop")
     assert bool(reply.text) != bool(reply.calls)
 
 
@@ -74,11 +74,11 @@ def test_max_tokens_truncates_the_answer(question: str, limit: int) -> None:
     whole, cut = request_of([user_message(question)]), request_of([user_message(question)], max_tokens=limit)
     reply = make_reply(whole)
     tokens = read(reply, whole)["usage"]["completion_tokens"]
-    said = read(reply, cut)
-    assert said["usage"]["completion_tokens"] == min(tokens, limit)
-    assert reply.text.startswith(said["content"])
+    response = read(reply, cut)
+    assert response["usage"]["completion_tokens"] == min(tokens, limit)
+    assert reply.text.startswith(response["content"])
     if limit < tokens:
-        assert said["finish_reason"] == "length"
+        assert response["finish_reason"] == "length"
 
 
 def test_a_huge_question_is_answered() -> None:

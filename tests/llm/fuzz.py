@@ -1,7 +1,7 @@
-"""Random and mutated streams through the decoder and the completion: `python -m tests.llm.fuzz --streams 1000000`.
+"""Fuzzes the decoder and the completion with random and mutated streams: `python -m tests.llm.fuzz --streams 1000000`.
 
-Every stream is an answer or an error of the tree, well-formed, in bounded time, and the same however it is cut. One
-that is not ends the program with its seed: `--seed SEED --streams 1` does it again.
+Every stream must be decoded or raise an LLM error in bounded time, with the same outcome however it is split. The first
+failure ends the program with the seed of the stream: `--seed SEED --streams 1` repeats it.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def check(seed: int) -> Outcome:
     outcome = decode(body)
     took = time.process_time() - began
     assert took < MAX_CPU_SECONDS, f"{took:.1f} seconds"
-    assert decode(*cuts(rng, body)) == outcome, "cut, it means something else"
+    assert decode(*cuts(rng, body)) == outcome, "decoded differently when split"
     deltas, code = outcome
     assert code in CODES, code
     check_order(deltas, code)
@@ -219,10 +219,10 @@ def check_completion(deltas: list[Delta]) -> None:
     completion = Completion()
     for delta in deltas:
         completion.add(delta)
-    said = sum(len(text) for delta in deltas for text in strings(delta))
-    kept = [completion.text, completion.thinking]
-    kept += [part for call in completion.tool_calls for part in (call.id, call.name, call.arguments)]
-    assert sum(map(len, kept)) == said
+    received = sum(len(text) for delta in deltas for text in strings(delta))
+    stored = [completion.text, completion.thinking]
+    stored += [part for call in completion.tool_calls for part in (call.id, call.name, call.arguments)]
+    assert sum(map(len, stored)) == received
     if completion.usage is not None:
         usage = completion.usage
         assert 0 <= usage.reasoning <= usage.completion
@@ -236,7 +236,7 @@ def run(first_seed: int, streams: int) -> Counter[str]:
         try:
             found[check(seed)[1]] += 1
         except LLMError as error:
-            raise AssertionError(f"seed {seed}: an error that the decoder did not keep") from error
+            raise AssertionError(f"seed {seed}: an error outside the decoder") from error
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error!r}") from error
     return found

@@ -35,10 +35,10 @@ async def test_no_failure_reveals_the_key(
     caplog.set_level(logging.DEBUG)
     limits = TimeLimits(connect=1, first_token=0.1, idle=0.1, total=1)
     async with model_server(reply) as server:
-        asked = endpoint(server, limits=limits, headers={"X-Api-Key": KEY[::-1]})
-        _, error = await ask(client, asked)
+        secret_endpoint = endpoint(server, limits=limits, headers={"X-Api-Key": KEY[::-1]})
+        _, error = await ask(client, secret_endpoint)
         assert server.requests[0].headers["x-api-key"] == KEY[::-1]
-    shown = [repr(asked), caplog.text]
+    shown = [repr(secret_endpoint), caplog.text]
     if error is not None:
         shown += [str(error), repr(error), error.content, error.detail, *traceback.format_exception(error)]
     for secret in (KEY, KEY[::-1]):

@@ -98,8 +98,8 @@ def test_a_billion_fragments_of_one_tool_call_use_no_memory() -> None:
 )
 def test_endless_text_is_refused_at_the_character_limit(part: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conversations.llm.chunk_decoder.MAX_CHARACTERS", 50_000)
-    begun = body_of([tool_call("add", "", call_id="a")])
-    pieces = itertools.chain([begun], itertools.repeat(body_of([part])))
+    start = body_of([tool_call("add", "", call_id="a")])
+    pieces = itertools.chain([start], itertools.repeat(body_of([part])))
     completion = read_until_refused(pieces, "more than 50000 characters").completion
     kept = len(completion.text) + len(completion.thinking) + sum(len(call.arguments) for call in completion.tool_calls)
     assert 48_000 < kept <= 50_000

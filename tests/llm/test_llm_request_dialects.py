@@ -14,8 +14,8 @@ CALL = FunctionCall("a", "add", '{"x": 1}')
 
 
 def body(*messages: ChatMessage, endpoint: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
-    asked = CompletionRequest(messages or (USER,), **request)
-    written = json.loads(encode_request_body(Endpoint("http://host/v1", "m", **(endpoint or {})), asked))
+    completion_request = CompletionRequest(messages or (USER,), **request)
+    written = json.loads(encode_request_body(Endpoint("http://host/v1", "m", **(endpoint or {})), completion_request))
     assert isinstance(written, dict)
     return written
 
@@ -98,6 +98,8 @@ def test_extra_fields_of_the_endpoint_are_added_and_override_others() -> None:
 
 
 def test_fields_known_to_be_refused_are_omitted() -> None:
-    asked = CompletionRequest([USER])
-    written = encode_request_body(Endpoint("http://host/v1", "m"), asked, without=frozenset({"stream_options"}))
+    completion_request = CompletionRequest([USER])
+    written = encode_request_body(
+        Endpoint("http://host/v1", "m"), completion_request, without=frozenset({"stream_options"})
+    )
     assert "stream_options" not in json.loads(written)

@@ -11,12 +11,12 @@ from tools.threads import ToolThreads
 from tools.types import ToolCall, ToolStarted
 
 
-async def cancel_once_started(running: Any, *asked: ToolCall) -> None:
+async def cancel_once_started(running: Any, *calls: ToolCall) -> None:
     """Cancels the batch when its first call starts, and returns when the cancellation is complete."""
     started = asyncio.Event()
 
     async def consume() -> None:
-        async for event in running.execute_many(asked):
+        async for event in running.execute_many(calls):
             if isinstance(event, ToolStarted):
                 started.set()
 
@@ -53,8 +53,8 @@ async def test_cancelling_waits_for_an_async_tool_to_clean_up(executor: Any) -> 
             await asyncio.sleep(0)
             cleaned.append(name)
 
-    asked = [ToolCall(name, "wait", f'{{"name": "{name}"}}') for name in "ab"]
-    await cancel_once_started(executor(wait), *asked)
+    calls = [ToolCall(name, "wait", f'{{"name": "{name}"}}') for name in "ab"]
+    await cancel_once_started(executor(wait), *calls)
     assert sorted(cleaned) == ["a", "b"]
 
 
@@ -67,8 +67,8 @@ async def test_calls_that_have_not_started_never_start(executor: Any) -> None:
         ran.append(number)
         await asyncio.Event().wait()
 
-    asked = [ToolCall(str(n), "wait", f'{{"number": {n}}}') for n in range(3)]
-    await cancel_once_started(executor(wait), *asked)
+    calls = [ToolCall(str(n), "wait", f'{{"number": {n}}}') for n in range(3)]
+    await cancel_once_started(executor(wait), *calls)
     assert ran == [0]
 
 

@@ -100,9 +100,9 @@ async def test_a_later_batch_waits_for_the_writes_of_a_running_batch(
 
 async def test_each_result_is_yielded_as_soon_as_it_is_ready(journal: Journal, executor: Any) -> None:
     journal.gates["slow"] = asyncio.Event()
-    asked = [ToolCall(name, "read", f'{{"name": "{name}"}}') for name in ("slow", "fast")]
+    calls = [ToolCall(name, "read", f'{{"name": "{name}"}}') for name in ("slow", "fast")]
     events = []
-    async for event in executor(*journal.tools).execute_many(asked):
+    async for event in executor(*journal.tools).execute_many(calls):
         events.append((type(event), event.call_id))
         if events[-1] == (ToolResult, "fast"):
             journal.gates["slow"].set()

@@ -11,11 +11,11 @@ from tools.types import Tool, ToolCall, ToolStarted
 
 class Gate:
     def __init__(self, *refused: str) -> None:
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         self.refused = refused
 
     async def __call__(self, tool: Tool, call: ToolCall) -> str | None:
-        self.asked.append(call.call_id)
+        self.calls.append(call.call_id)
         return f"{tool.name} was denied." if tool.name in self.refused else None
 
 
@@ -34,13 +34,13 @@ def read() -> str:
 async def test_the_gate_is_asked_about_every_call_that_would_start(executor: Any, batch: Any) -> None:
     gate = Gate()
     await batch(executor(write, read, gate=gate), ("write", {"text": "a"}), ("write", {"text": "a"}), ("read", {}))
-    assert gate.asked == ["call-0", "call-2"]
+    assert gate.calls == ["call-0", "call-2"]
 
 
 async def test_the_gate_is_not_asked_about_an_invalid_call(executor: Any, batch: Any) -> None:
     gate = Gate()
     await batch(executor(write, gate=gate), ("write", {}), ("nope", {}), ("write", "{"))
-    assert gate.asked == []
+    assert gate.calls == []
 
 
 async def test_a_refused_call_gets_a_result_and_does_not_start(executor: Any, batch: Any) -> None:
@@ -54,7 +54,7 @@ async def test_a_refusal_applies_to_identical_calls_in_its_batch_only(executor: 
     running = executor(write, gate=gate)
     assert (await batch(running, ("write", {"text": "a"}), ("write", {"text": "a"}))).skipped == [False, True]
     assert (await batch(running, ("write", {"text": "a"}))).skipped == [False]
-    assert len(gate.asked) == 2
+    assert len(gate.calls) == 2
 
 
 async def test_a_refused_write_keeps_read_results(executor: Any, batch: Any) -> None:
@@ -76,9 +76,9 @@ async def test_a_read_waiting_at_the_gate_does_not_occupy_a_worker(executor: Any
         """Look."""
         return at
 
-    asked = [ToolCall("slow", "look", '{"at": "a"}'), ToolCall("fast", "look", '{"at": "b"}')]
+    calls = [ToolCall("slow", "look", '{"at": "a"}'), ToolCall("fast", "look", '{"at": "b"}')]
     order = []
-    async for event in executor(look, max_workers=1, gate=gate).execute_many(asked):
+    async for event in executor(look, max_workers=1, gate=gate).execute_many(calls):
         order.append(event.call_id)
         if event.call_id == "fast":
             opened.set()

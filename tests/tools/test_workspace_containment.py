@@ -136,7 +136,7 @@ def test_swapping_a_folder_for_a_link_during_access_does_not_escape(root: Path, 
     def swap() -> None:
         while not ended.is_set():
             os.rename(root / "notes", root / "kept")
-            with suppress(FileExistsError):  # a write made the folder anew
+            with suppress(FileExistsError):  # a write recreated the folder
                 os.symlink(outside, root / "notes")
                 os.unlink(root / "notes")
             while (root / "kept").exists():
