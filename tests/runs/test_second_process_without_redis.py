@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.core import checks
+from django.db import connection
 
 from chatsite.lifespan import ALONE_AGAIN, NOT_ALONE
 from chatsite.process_lock import AdvisoryLock, FileLock, database_lock
@@ -19,6 +21,29 @@ from tests.modelserver import Gate, answer, model_server, text, wait_for
 from tests.site import running_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def locks_of_earlier_tests_are_released(transactional_db: None) -> None:
+    until_released()
+
+
+def until_released() -> None:
+    """Waits until nobody holds the lock: PostgreSQL releases it a moment after its connection was closed."""
+    deadline = time.monotonic() + 30
+    while connection.vendor == "postgresql" and advisory_locks():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def advisory_locks() -> int:
+    """Returns how many are held in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 @pytest.fixture
@@ -73,6 +98,7 @@ async def test_a_process_logs_when_the_other_one_has_stopped(lifespan_log: pytes
 async def test_a_system_check_warns_while_another_process_runs() -> None:
     async with model_server(answer("Hello")) as model, running_site(model):
         assert await sync_to_async(database_check_ids)() == ["chatsite.W011"]
+    await sync_to_async(until_released)()
     assert await sync_to_async(database_check_ids)() == []
 
 
@@ -92,6 +118,7 @@ def test_processes_with_redis_share_the_lock_and_exclude_one_without(
     first.release()
     assert not exclusive.acquire()
     second.release()
+    until_released()
     assert exclusive.acquire()
     assert not first.acquire()
     for each in (first, second, exclusive):
