@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.clone import Clone, read_until_ready
+from tests.pages.browsing import record_browser_errors
 
 ROOT, PASSWORD = "root", "correct horse battery"
 
