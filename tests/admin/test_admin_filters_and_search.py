@@ -49,7 +49,7 @@ def test_usage_totals_cover_the_filtered_rows(root: Client, ada: User) -> None:
     assert "In all: 123 prompt tokens, 0 of them cached; 246 completion tokens" in re.sub(r"\s+", " ", page)
 
 
-def test_usage_stays_readable_after_its_conversation_is_deleted(root: Client, exchange: Callable[..., Run]) -> None:
+def test_usage_stays_readable_after_its_user_is_deleted(root: Client, exchange: Callable[..., Run]) -> None:
     run = exchange()
     User.objects.get(pk=run.user_id).delete()
     usage = TokenUsage.objects.get()
