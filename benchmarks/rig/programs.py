@@ -18,7 +18,7 @@ from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR")
-START_TIMEOUT = 30.0
+START_TIMEOUT = 120.0
 
 ServerName = Literal["daphne", "uvicorn"]
 LoopName = Literal["asyncio", "uvloop"]
