@@ -61,11 +61,11 @@ class Link:
         self._tries = 0
         self._task = asyncio.create_task(self._run())
 
-    def watch(self, run: LiveRun, attempt: int, *, anew: bool) -> None:
-        """Sends the run from its first step, unless it is being sent already and not wanted `anew`."""
+    def watch(self, run: LiveRun, attempt: int, *, from_start: bool) -> None:
+        """Sends the run from its first step, unless it is being sent already and not wanted `from_start`."""
         self._tries = 0  # it is alive
         known = self._watched.get(run.identity.run_id)
-        if anew or known is None or known.attempt != attempt:
+        if from_start or known is None or known.attempt != attempt:
             self.unwatch(run.identity.run_id)
             run.follow(self._has_changes.set)
             self._watched[run.identity.run_id] = Watched(Cursor(run), attempt)
@@ -200,11 +200,11 @@ class Links:
 
     def _watch(self, address: str, runs: dict[str, bool]) -> None:
         unknown = []
-        for run_id, anew in runs.items():
+        for run_id, from_start in runs.items():
             if (found := self._find(run_id)) is None:
                 unknown.append(run_id)
             else:
-                self._link(address).watch(*found, anew=anew)
+                self._link(address).watch(*found, from_start=from_start)
         if unknown:
             self._spawn(self._inbox.send(address, {"type": "link.unknown", "runs": unknown}))
 
