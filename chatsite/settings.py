@@ -234,6 +234,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        "channels_redis": {"level": "CRITICAL"},  # while Redis is away, a trace every second: runner/cluster/inbox.py logs it
+        "channels_redis": {
+            "level": "CRITICAL"
+        },  # while Redis is away, a trace every second: runner/cluster/inbox.py logs it
     },
 }

@@ -110,7 +110,7 @@ class ConversationBuilder:
         self.conversation.save(update_fields=["leaf"])
 
 
-def run_policy(owner: str = OWNER, max_runs: int = 100) -> RunPolicy:
+def run_policy(owner: str = OWNER, max_runs: int = 10_000) -> RunPolicy:
     return RunPolicy(owner=owner, models=MODELS, max_runs=max_runs)
 
 
