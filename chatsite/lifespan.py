@@ -67,7 +67,7 @@ class Lifespan:
 
     async def _start(self) -> Runner:
         adaptive_delay = AdaptiveDelay()
-        readers, client = Readers(), ModelClient(read_pause=lambda: adaptive_delay.pause)
+        readers, client = Readers(), ModelClient(read_pause=lambda: adaptive_delay.seconds)
         dependencies = RunDependencies(
             writer=Writer(),
             readers=readers,

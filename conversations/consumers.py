@@ -105,7 +105,7 @@ class ChatConsumer(AsyncConsumer):
             await self._close(close_codes.NOT_AUTHENTICATED)
         elif runner.subscribers.is_closed:
             await self._close(close_codes.RESTARTING)
-        elif runner.subscribers.connections(found[0].pk) >= settings.LIMIT_CONNECTIONS_PER_USER:
+        elif runner.subscribers.connection_count(found[0].pk) >= settings.LIMIT_CONNECTIONS_PER_USER:
             await self._close(close_codes.TOO_MANY)
         else:
             self._start(runner, *found)

@@ -103,7 +103,7 @@ class Runner:
 
     def start(self) -> None:
         """Starts the periodic work."""
-        self._spawn(self._adaptive_delay.keep())
+        self._spawn(self._adaptive_delay.run())
         if self._peers is not None:
             self._peers.start()
             self._spawn(self._repeat(PEERS_INTERVAL, self._peers.maintain))
@@ -123,7 +123,7 @@ class Runner:
         await self._wait_for_runs(self._limits.shutdown_grace if grace is None else grace)
         if self._tasks or self.is_starting_runs:
             await self._hand_over()
-        await self.subscribers.restarting(CLOSE_TIMEOUT)
+        await self.subscribers.close_all(CLOSE_TIMEOUT)
         if self._peers is not None:
             await self._peers.stop(CLOSE_TIMEOUT)
         for task in list(self._background):
@@ -241,9 +241,9 @@ class Runner:
         try:
             leases = await self.readers.run(leases_of_others, self.owner)
         except DatabaseUnavailable:
-            self._leases.forget()
+            self._leases.reset()
             return
-        if not self._stopping and (expired := self._leases.look(leases)):
+        if not self._stopping and (expired := self._leases.update(leases)):
             await self._shield_start(self._take_over(expired))
 
     async def _take_over(self, leases: Collection[SeenLease]) -> None:

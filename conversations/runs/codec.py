@@ -1,6 +1,6 @@
-"""Encodes the changes of a run as plain values for another process, and applies them there.
+"""Encodes the changes of a run as JSON values, and applies them to a copy of it in another process.
 
-A change names the offset of its text in the step, so that a repeated or missing one is noticed.
+Changes of text carry its offset in the step, so that repeated text is ignored and missing text is detected.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from conversations.runs.live import (
     StepUpdated,
 )
 
-FACTS = ("status", "progress", "duration", "success", "skipped", "execution_time")
-STATUSES = get_args(CallStatus)
-"""In the order of a call's life."""
+STATE_FIELDS = ("status", "progress", "duration", "success", "skipped", "execution_time")
+"""The fields of a step, other than its text, that change."""
+CALL_STATUSES = get_args(CallStatus)
+"""In the order in which a call goes through them."""
 
 
 class GapError(Exception):
-    """A change before this one is missing: the whole run must be sent again."""
+    """A change before this one is missing: the run must be requested from its start."""
 
 
 def encode_change(run: LiveRun, change: Change) -> list[Any]:
@@ -38,11 +39,11 @@ def encode_change(run: LiveRun, change: Change) -> list[Any]:
             return ["run", sorted(run.steps)]
         case StepShown():
             step = change.step
-            return ["step", step.index, _nature(step), _facts(step), step.size, change.text]
+            return ["step", step.index, _identity(step), _state(step), step.size, change.text]
         case StepAppended():
             return ["text", change.step.index, change.offset, change.text]
         case StepUpdated():
-            return ["facts", change.step.index, _facts(change.step)]
+            return ["state", change.step.index, _state(change.step)]
         case StepsForgotten():
             return ["forget", change.index]
         case RunEnded():
@@ -50,16 +51,16 @@ def encode_change(run: LiveRun, change: Change) -> list[Any]:
 
 
 def apply_change(run: LiveRun, change: Sequence[Any]) -> None:
-    """Applies a change to a replica. Raises GapError."""
+    """Applies an encoded change. Raises GapError, also for a change that this version does not know."""
     match change:
         case ["run", indexes]:
-            _keep(run, indexes)
-        case ["step", index, nature, facts, size, text]:
-            _show(run, index, nature, facts, size, text)
+            _forget_others(run, indexes)
+        case ["step", index, identity, state, size, text]:
+            _set_step(run, index, identity, state, size, text)
         case ["text", index, offset, text]:
-            _extend(run, _step(run, index), offset, text)
-        case ["facts", index, facts]:
-            _update(run, _step(run, index), facts)
+            _append_text(run, _get_step(run, index), offset, text)
+        case ["state", index, state]:
+            _update_state(run, _get_step(run, index), state)
         case ["forget", index]:
             run.forget(index)
         case ["end", outcome]:
@@ -69,70 +70,70 @@ def apply_change(run: LiveRun, change: Sequence[Any]) -> None:
 
 
 def replace_steps(run: LiveRun, steps: Sequence[LiveStep]) -> None:
-    """Makes these the run's steps. Steps that agree stay as they are."""
-    _keep(run, [step.index for step in steps])
+    """Makes these the steps of the run. Those that only grow stay, so that their followers get the difference."""
+    _forget_others(run, [step.index for step in steps])
     for step in steps:
-        _show(run, step.index, _nature(step), _facts(step), step.size, step.text)
+        _set_step(run, step.index, _identity(step), _state(step), step.size, step.text)
 
 
-def _nature(step: LiveStep) -> list[Any]:
-    """Returns the fields of a step that never change."""
+def _identity(step: LiveStep) -> list[Any]:
+    """Returns the fields that never change, in the order of LiveStep's parameters."""
     return [step.iteration, step.type, step.id_ref, step.name]
 
 
-def _facts(step: LiveStep) -> dict[str, Any]:
-    return {name: getattr(step, name) for name in FACTS}
+def _state(step: LiveStep) -> dict[str, Any]:
+    return {name: getattr(step, name) for name in STATE_FIELDS}
 
 
-def _keep(run: LiveRun, indexes: Sequence[int]) -> None:
-    """Removes the steps that the owner no longer has."""
+def _forget_others(run: LiveRun, indexes: Sequence[int]) -> None:
+    """Forgets the steps from the first one on whose index is not among these."""
     gone = set(run.steps) - set(indexes)
     if gone:
         run.forget(min(gone))
 
 
-def _show(run: LiveRun, index: int, nature: Sequence[Any], facts: dict[str, Any], size: int, text: str) -> None:
-    """Adds or updates a step of `size` characters that starts with `text`."""
-    known = run.steps.get(index)
-    if known is not None and not (_leads_to(known, nature, facts, size) and _agrees(known, 0, text)):
+def _set_step(run: LiveRun, index: int, identity: Sequence[Any], state: dict[str, Any], size: int, text: str) -> None:
+    """Adds or updates a step of `size` characters, of which `text` are the first. Forgets a known step, and those
+    behind it, if that one cannot become the new one by growing."""
+    step = run.steps.get(index)
+    if step is not None and not (_can_become(step, identity, state, size) and _agrees(step, 0, text)):
         run.forget(index)
-        known = None
-    if known is None:
-        known = LiveStep(index, *nature)
-        run.add(known)
-    _update(run, known, facts)
-    _extend(run, known, 0, text)
+        step = None
+    if step is None:
+        step = LiveStep(index, *identity)
+        run.add(step)
+    _update_state(run, step, state)
+    _append_text(run, step, 0, text)
 
 
-def _leads_to(known: LiveStep, nature: Sequence[Any], facts: dict[str, Any], size: int) -> bool:
-    """Whether the step can become the new one by growing: what was finished stays finished."""
-    goes_back = _rank(known.status) > _rank(facts["status"]) or (
-        known.duration is not None and facts["duration"] is None
-    )
-    return _nature(known) == list(nature) and known.size <= size and not goes_back
+def _can_become(step: LiveStep, identity: Sequence[Any], state: dict[str, Any], size: int) -> bool:
+    """Whether nothing of the step would have to be taken back: neither text nor progress."""
+
+    def rank(status: str | None) -> int:
+        return CALL_STATUSES.index(status) if status in CALL_STATUSES else -1
+
+    goes_back = rank(step.status) > rank(state["status"]) or (step.duration is not None and state["duration"] is None)
+    return _identity(step) == list(identity) and step.size <= size and not goes_back
 
 
-def _rank(status: str | None) -> int:
-    return STATUSES.index(status) if status in STATUSES else -1
-
-
-def _update(run: LiveRun, step: LiveStep, facts: dict[str, Any]) -> None:
-    if _facts(step) != facts:
-        run.update(step.index, **facts)
+def _update_state(run: LiveRun, step: LiveStep, state: dict[str, Any]) -> None:
+    if _state(step) != state:
+        run.update(step.index, **state)
 
 
 def _agrees(step: LiveStep, offset: int, text: str) -> bool:
-    """Whether the step's text is the same where both have it."""
+    """Whether the step's own text at the offset is the same, as far as it goes."""
     return text.startswith(step.text[offset : offset + len(text)])
 
 
-def _step(run: LiveRun, index: int) -> LiveStep:
+def _get_step(run: LiveRun, index: int) -> LiveStep:
     if index not in run.steps:
         raise GapError
     return run.steps[index]
 
 
-def _extend(run: LiveRun, step: LiveStep, offset: int, text: str) -> None:
+def _append_text(run: LiveRun, step: LiveStep, offset: int, text: str) -> None:
+    """Appends what of the text is new. Raises GapError if the text does not follow on the step's."""
     if offset > step.size:
         raise GapError
     if offset < step.size and not _agrees(step, offset, text):

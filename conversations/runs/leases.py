@@ -1,4 +1,4 @@
-"""Decides when an owner counts as dead: its lease is unchanged for the time of a heartbeat, by our own clock."""
+"""Decides when the owner of a run counts as dead: its lease has not moved for a heartbeat of this process's clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SeenLease:
-    """The lease of a live run of another owner. `owner` is None for a run that was handed over."""
+    """The lease of another process's live run as its row has it. `owner` is None after the run was handed over."""
 
     run_id: uuid.UUID
     owner: str | None
@@ -19,24 +19,31 @@ class SeenLease:
 
 
 class LeaseWatch:
-    """Watches the leases of other owners, by this machine's clock alone. After a pause longer than a heartbeat, when
-    nothing could be observed, it starts again."""
+    """Remembers since when each lease has been unchanged.
+
+    Only this process's own clock counts, and only time in which it could read the leases: it starts over after a pause
+    of more than a heartbeat.
+    """
 
     def __init__(self, heartbeat: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._heartbeat = heartbeat
         self._clock = clock
-        self._since: dict[SeenLease, float] = {}
-        self._last_look = clock()
+        self._unchanged_since: dict[SeenLease, float] = {}
+        self._updated_at = clock()
 
-    def look(self, leases: Iterable[SeenLease]) -> list[SeenLease]:
-        """Returns those of the present leases that may be claimed now."""
+    def update(self, leases: Iterable[SeenLease]) -> list[SeenLease]:
+        """Takes all leases of other processes as they are now. Returns those that may be claimed."""
         now = self._clock()
-        if now - self._last_look > self._heartbeat:
-            self._since.clear()
-        self._last_look = now
-        self._since = {lease: self._since.get(lease, now) for lease in leases}
-        return [lease for lease, since in self._since.items() if lease.owner is None or now - since >= self._heartbeat]
+        if now - self._updated_at > self._heartbeat:
+            self._unchanged_since.clear()
+        self._updated_at = now
+        self._unchanged_since = {lease: self._unchanged_since.get(lease, now) for lease in leases}
+        return [
+            lease
+            for lease, since in self._unchanged_since.items()
+            if lease.owner is None or now - since >= self._heartbeat
+        ]
 
-    def forget(self) -> None:
-        """Forgets what was observed, as the database could not be read."""
-        self._since.clear()
+    def reset(self) -> None:
+        """Starts over, since the database could not be read."""
+        self._unchanged_since.clear()

@@ -63,8 +63,8 @@ class TwoProcesses:
         self.owner_inbox, self.replica_inbox = owner_inbox, replica_inbox
         self.links = Links(owner_inbox, self.runs.get, self._spawn)
         self.replicas = Replicas(replica_inbox, self._read_snapshots, self.deleted.append, self._spawn)
-        owner_inbox.listen(self.links.take, lambda seconds: None)
-        replica_inbox.listen(self.replicas.take, lambda seconds: None)
+        owner_inbox.listen(self.links.receive, lambda seconds: None)
+        replica_inbox.listen(self.replicas.receive, lambda seconds: None)
 
     def create_run(self, content: str = "") -> tuple[LiveRun, Run]:
         """Returns a new run of the owner, with one step, and its row."""

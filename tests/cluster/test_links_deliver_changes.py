@@ -28,7 +28,7 @@ def grow(run: LiveRun, *words: str) -> None:
 
 
 def is_acknowledgement(message: PeerMessage) -> bool:
-    return bool(message["type"] == "link.taken")
+    return bool(message["type"] == "link.ack")
 
 
 async def until_unfollowed(run: LiveRun) -> None:
@@ -41,26 +41,26 @@ async def test_the_next_message_waits_for_the_acknowledgement_and_has_all_later_
         run, row = pair.create_run("One ")
         pair.layer.delivers = lambda message: not is_acknowledgement(message)
         follower = pair.follow(row)
-        first = await pair.layer.until("link.news")
+        first = await pair.layer.until("link.update")
         for word in ("two ", "three ", "four"):
             grow(run, word)
             await asyncio.sleep(0.01)
-        assert pair.layer.of_type("link.news") == [first]
+        assert pair.layer.of_type("link.update") == [first]
         pair.layer.delivers = lambda message: True
-        pair.links.take(
-            {"type": "link.taken", "number": first["number"], "unwanted": [], "from": pair.replica_inbox.address}
+        pair.links.receive(
+            {"type": "link.ack", "number": first["number"], "unwanted": [], "from": pair.replica_inbox.address}
         )
         await pair.until_text_is(follower, "One two three four")
-        assert len(pair.layer.of_type("link.news")) == 2
-        (news,) = pair.layer.of_type("link.news")[1]["runs"].values()
-        assert news["changes"] == [["text", 0, 4, "two three four"]]
+        assert len(pair.layer.of_type("link.update")) == 2
+        (update,) = pair.layer.of_type("link.update")[1]["runs"].values()
+        assert update["changes"] == [["text", 0, 4, "two three four"]]
 
 
 @pytest.mark.usefixtures("short_acknowledge_timeout")
 async def test_a_lost_message_is_sent_again_and_applied_once() -> None:
     async with two_processes() as pair:
         run, row = pair.create_run("One ")
-        turns = {"link.news": itertools.count(), "link.taken": itertools.count()}
+        turns = {"link.update": itertools.count(), "link.ack": itertools.count()}
         pair.layer.delivers = lambda message: message["type"] not in turns or next(turns[message["type"]]) % 2 == 1
         follower = pair.follow(row)
         for word in ("two ", "three ", "four"):
@@ -68,7 +68,7 @@ async def test_a_lost_message_is_sent_again_and_applied_once() -> None:
             grow(run, word)
         await pair.until_text_is(follower, "One two three four")
         assert follower.characters == len("One two three four")
-        numbers = [message["number"] for message in pair.layer.of_type("link.news")]
+        numbers = [message["number"] for message in pair.layer.of_type("link.update")]
         assert len(set(numbers)) < len(numbers)
 
 
@@ -78,11 +78,11 @@ async def test_a_peer_that_does_not_acknowledge_is_dropped_with_its_link() -> No
         run, row = pair.create_run("One ")
         pair.layer.delivers = lambda message: message["type"] == "link.watch"
         pair.follow(row)
-        await pair.layer.until("link.news", links.MAX_TRIES)
+        await pair.layer.until("link.update", links.MAX_TRIES)
         await until_unfollowed(run)
         grow(run, "two")
         await asyncio.sleep(0)
-        assert len(pair.layer.of_type("link.news")) == links.MAX_TRIES
+        assert len(pair.layer.of_type("link.update")) == links.MAX_TRIES
         assert not pair.links._links
 
 
@@ -108,12 +108,12 @@ async def test_one_message_carries_the_changes_of_all_runs() -> None:
         followers = [pair.follow(row) for _, row in made]
         for follower in followers:
             await pair.until_text_is(follower, "One ")
-        before = len(pair.layer.of_type("link.news"))
+        before = len(pair.layer.of_type("link.update"))
         for run, _ in made:
             grow(run, "two")
         for follower in followers:
             await pair.until_text_is(follower, "One two")
-        assert len(pair.layer.of_type("link.news")) == before + 1
+        assert len(pair.layer.of_type("link.update")) == before + 1
 
 
 async def test_a_large_change_is_split_into_several_messages_and_other_runs_take_turns() -> None:
@@ -123,7 +123,7 @@ async def test_a_large_change_is_split_into_several_messages_and_other_runs_take
         follower, second = pair.follow(row), pair.follow(other)
         await pair.until_text_is(second, "One")
         assert any(
-            second.cursor.run.identity.run_id in message["runs"] for message in pair.layer.of_type("link.news")[:2]
+            second.cursor.run.identity.run_id in message["runs"] for message in pair.layer.of_type("link.update")[:2]
         )
         await pair.until_text_is(follower, large.steps[0].text)
         assert follower.characters == 2_000_000
@@ -147,7 +147,7 @@ async def test_a_process_delivers_the_end_of_its_runs_before_it_stops() -> None:
     async with two_processes() as pair:
         run, row = pair.create_run("x" * 1_500_000)
         follower = pair.follow(row)
-        await pair.layer.until("link.news")
+        await pair.layer.until("link.update")
         run.end(END)
         await pair.links.wait_until_delivered(5)
         pair.links.close()
@@ -161,7 +161,7 @@ async def test_a_stopping_process_does_not_wait_for_a_peer_that_does_not_acknowl
         run, row = pair.create_run("One ")
         pair.layer.delivers = lambda message: not is_acknowledgement(message)
         pair.follow(row)
-        await pair.layer.until("link.news")
+        await pair.layer.until("link.update")
         await pair.links.wait_until_delivered(0.02)
         pair.links.close()
         assert not run.is_followed
@@ -176,7 +176,7 @@ async def test_an_unwanted_run_is_not_sent_again() -> None:
         await until_unfollowed(run)
         grow(run, "three")
         await asyncio.sleep(0.02)
-        assert len(pair.layer.of_type("link.news")) == 2
+        assert len(pair.layer.of_type("link.update")) == 2
 
 
 async def test_refreshing_a_replica_that_is_up_to_date_sends_no_changes() -> None:
@@ -185,8 +185,8 @@ async def test_refreshing_a_replica_that_is_up_to_date_sends_no_changes() -> Non
         follower = pair.follow(row)
         await pair.until_text_is(follower, "One ")
         await pair.replicas.refresh_all()
-        answer = await pair.layer.until("link.news", 2)
-        assert [news["changes"] for news in answer["runs"].values()] == [[]]
+        answer = await pair.layer.until("link.update", 2)
+        assert [update["changes"] for update in answer["runs"].values()] == [[]]
         grow(run, "two")
         await pair.until_text_is(follower, "One two")
         assert follower.characters == len("One two")
@@ -202,4 +202,4 @@ async def test_changes_of_a_busy_run_are_batched_on_a_slow_channel_layer() -> No
             await asyncio.sleep(0.001)
         await pair.until_text_is(follower, "word " * 100)
         assert follower.characters == 500
-        assert len(pair.layer.of_type("link.news")) < 20
+        assert len(pair.layer.of_type("link.update")) < 20

@@ -40,8 +40,8 @@ delivery_actions = st.one_of(
 
 
 def decode(message: bytes) -> tuple[int, dict[str, Any]]:
-    number, news = orjson.loads(message)
-    return number, news
+    number, update = orjson.loads(message)
+    return number, update
 
 
 class OwnerAndReplica:
@@ -66,12 +66,12 @@ class OwnerAndReplica:
             if len(packed) == at_most:
                 break
         self.number += 1
-        news = {"attempt": self.attempt, "after": self.last_number, "changes": packed}
+        update = {"attempt": self.attempt, "previous": self.last_number, "changes": packed}
         self.last_number = self.number
-        self.messages.append(orjson.dumps([self.number, news]))
+        self.messages.append(orjson.dumps([self.number, update]))
 
     def deliver(self, which: int) -> None:
-        if not self.replica.take(*decode(self.messages[which % len(self.messages)])):
+        if not self.replica.apply(*decode(self.messages[which % len(self.messages)])):
             self.watch()
 
     def claim(self, kept: int) -> None:
@@ -80,7 +80,7 @@ class OwnerAndReplica:
         replace_steps(self.run, [copy(step) for step in before.in_order()[:kept]])
         self.attempt += 1
         self.number = 0
-        self.replica.learn(f"owner {self.attempt}", self.attempt)
+        self.replica.set_owner(f"owner {self.attempt}", self.attempt)
         self.watch()
 
     def play(self, action: tuple[Any, ...]) -> None:
@@ -105,7 +105,7 @@ class OwnerAndReplica:
     def settle(self) -> None:
         """Delivers everything from now on: the replica continues, or subscribes again if it knows of a gap."""
         while self.replica.live.outcome is None:
-            if self.cursor.ended or not self.replica.is_begun:
+            if self.cursor.ended or not self.replica.is_synced:
                 self.watch()
             self.send(2)
             self.deliver(-1)
@@ -139,10 +139,10 @@ def test_without_loss_each_character_is_sent_once_and_nothing_is_requested_again
     for action in script:
         pair.play(action)
         for content in pair.messages:
-            number, news = decode(content)
-            sent += sum(len(change[-1]) for change in news["changes"] if change[0] in ("step", "text"))
-            assert pair.replica.take(number, news)
-            assert pair.replica.take(number, news), "a repetition is no loss"
+            number, update = decode(content)
+            sent += sum(len(change[-1]) for change in update["changes"] if change[0] in ("step", "text"))
+            assert pair.replica.apply(number, update)
+            assert pair.replica.apply(number, update), "a repetition is no loss"
         pair.messages.clear()
         pair.followers[0].take()
     assert pair.followers[0].characters == sent
@@ -178,7 +178,7 @@ def test_a_missing_message_without_text_is_detected() -> None:
     pair.send()
     pair.play(("start", "text"))
     pair.send()
-    assert not pair.replica.take(*decode(pair.messages[2]))
+    assert not pair.replica.apply(*decode(pair.messages[2]))
 
 
 def test_messages_from_a_former_owner_change_nothing() -> None:
@@ -193,7 +193,7 @@ def test_messages_from_a_former_owner_change_nothing() -> None:
     pair.play(("grow", 0, "new"))
     pair.send()
     pair.deliver(-1)
-    assert pair.replica.take(*decode(late))
+    assert pair.replica.apply(*decode(late))
     assert [step.text for step in pair.replica.live.in_order()] == ["new"]
 
 
@@ -212,7 +212,7 @@ def test_a_step_that_became_shorter_or_different_is_reset() -> None:
         replica = Replica(known, "owner", 1)
         for number in (1, 2):
             packed = [encode_change(owned, change) for change in Cursor(owned).changes()]
-            replica.take(number, {"attempt": 1, "after": 0, "changes": packed})
+            replica.apply(number, {"attempt": 1, "previous": 0, "changes": packed})
         follower.take()
         assert follower.steps == final(owned)
         assert known.resets == [0]
@@ -254,8 +254,8 @@ def test_stored_steps_replace_received_steps() -> None:
 
 def test_a_replica_asks_only_once_after_messages_that_it_cannot_decode() -> None:
     replica = Replica(LiveRun(IDENTITY), "owner", 1)
-    undecodable = {"attempt": 1, "after": 0, "changes": [["run", []], ["of another version"]]}
-    assert [replica.take(number, undecodable) for number in (1, 2, 3)] == [False, True, True]
+    undecodable = {"attempt": 1, "previous": 0, "changes": [["run", []], ["of another version"]]}
+    assert [replica.apply(number, undecodable) for number in (1, 2, 3)] == [False, True, True]
 
 
 def test_an_update_of_a_missing_step_is_a_gap() -> None:
@@ -264,7 +264,7 @@ def test_an_update_of_a_missing_step_is_a_gap() -> None:
     list(pair.cursor.changes())
     pair.play(("finish", 0))
     pair.send()
-    number, news = decode(pair.messages[0])
-    assert not pair.replica.take(number, news)
+    number, update = decode(pair.messages[0])
+    assert not pair.replica.apply(number, update)
     assert not pair.replica.live.steps
     apply_change(pair.replica.live, ["run", []])

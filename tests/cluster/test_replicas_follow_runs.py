@@ -49,14 +49,14 @@ async def test_a_replica_without_followers_is_dropped_and_its_owner_is_notified(
         live = pair.replicas.follow(row, LiveRun(run.identity))
         wake = lambda: None  # noqa: E731
         live.follow(wake)
-        await pair.layer.until("link.taken")
+        await pair.layer.until("link.ack")
         await pair.replicas.maintain()
         assert pair.replicas.live_in(run.identity.conversation_id) is live
         live.unfollow(wake)
         await pair.replicas.maintain()
         assert pair.replicas.live_in(run.identity.conversation_id) is None
         run.apply(StepGrew(0, "two"))
-        answer = await pair.layer.until("link.taken", len(pair.layer.of_type("link.taken")) + 1)
+        answer = await pair.layer.until("link.ack", len(pair.layer.of_type("link.ack")) + 1)
         assert answer["unwanted"] == [run.identity.run_id]
 
 

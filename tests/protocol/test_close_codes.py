@@ -182,7 +182,7 @@ async def test_a_client_that_reads_nothing_is_closed(monkeypatch: pytest.MonkeyP
             async with asyncio.timeout(60):
                 for _ in range(200):
                     await idle.send(request % sent["conversation_id"])
-                while t.site.runner.subscribers.connections(ada.pk) > 1:
+                while t.site.runner.subscribers.connection_count(ada.pk) > 1:
                     await asyncio.sleep(0.01)
             with suppress(websockets.ConnectionClosed):
                 while True:

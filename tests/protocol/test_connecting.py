@@ -129,7 +129,7 @@ async def wait_for_other_connections_to_close(t: Talk) -> None:
     """Waits until the server has noticed that all connections of ada but one are closed."""
     ada = await t.site.user()
     async with asyncio.timeout(30):
-        while t.site.runner.subscribers.connections(ada.pk) > 1:
+        while t.site.runner.subscribers.connection_count(ada.pk) > 1:
             await asyncio.sleep(0)
 
 

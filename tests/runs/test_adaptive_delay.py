@@ -12,7 +12,9 @@ class SimulatedProcess:
 
     def __init__(self) -> None:
         self.cpu = self.wall = 0.0
-        self.delay = AdaptiveDelay(quiet=0.3, busy=0.8, longest=0.06, cpu=lambda: self.cpu, wall=lambda: self.wall)
+        self.delay = AdaptiveDelay(
+            low_load=0.3, high_load=0.8, max_seconds=0.06, cpu_time=lambda: self.cpu, wall_time=lambda: self.wall
+        )
 
     def run(self, seconds: float, share: float) -> float:
         """Uses this share of a core for so many seconds. Returns the pause at the end, in seconds."""
@@ -20,7 +22,7 @@ class SimulatedProcess:
             self.cpu += share * 0.25
             self.wall += 0.25
             self.delay.sample()
-        return self.delay.pause
+        return self.delay.seconds
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.29])
@@ -42,4 +44,4 @@ def test_a_short_peak_moves_the_delay_halfway_and_decays() -> None:
 def test_two_samples_at_the_same_time_count_as_no_load() -> None:
     process = SimulatedProcess()
     process.delay.sample()
-    assert process.delay.pause == 0
+    assert process.delay.seconds == 0

@@ -34,7 +34,7 @@ def look(watch: LeaseWatch, clock: FakeClock, *leases: SeenLease, times: int, in
     """Looks at the leases several times, `interval` seconds apart. Returns what the last look found."""
     found: list[SeenLease] = []
     for _ in range(times):
-        found = watch.look(leases)
+        found = watch.update(leases)
         clock.now += interval
     return found
 
@@ -42,7 +42,7 @@ def look(watch: LeaseWatch, clock: FakeClock, *leases: SeenLease, times: int, in
 def test_a_lease_unchanged_for_a_heartbeat_may_be_claimed(clock: FakeClock) -> None:
     watch = LeaseWatch(10, clock)
     assert look(watch, clock, LEASE, times=4) == []
-    assert watch.look([LEASE]) == [LEASE]
+    assert watch.update([LEASE]) == [LEASE]
 
 
 def test_a_beat_restarts_the_wait(clock: FakeClock) -> None:
@@ -53,21 +53,21 @@ def test_a_beat_restarts_the_wait(clock: FakeClock) -> None:
 
 def test_a_run_that_was_handed_over_may_be_claimed_at_once(clock: FakeClock) -> None:
     handed_over = replace(LEASE, owner=None)
-    assert LeaseWatch(10, clock).look([LEASE, handed_over]) == [handed_over]
+    assert LeaseWatch(10, clock).update([LEASE, handed_over]) == [handed_over]
 
 
 def test_a_pause_of_the_watching_process_restarts_the_wait(clock: FakeClock) -> None:
     watch = LeaseWatch(10, clock)
-    watch.look([LEASE])
+    watch.update([LEASE])
     clock.now += 30
-    assert watch.look([LEASE]) == []
+    assert watch.update([LEASE]) == []
 
 
 def test_a_failed_read_restarts_the_wait(clock: FakeClock) -> None:
     watch = LeaseWatch(10, clock)
     look(watch, clock, LEASE, times=4)
-    watch.forget()
-    assert watch.look([LEASE]) == []
+    watch.reset()
+    assert watch.update([LEASE]) == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -48,7 +48,9 @@ async def test_closing_the_tab_does_not_end_the_run() -> None:
             await ada.until("process_step")
         user_id = (await site.user()).pk
 
-        await until(lambda: site.runner.subscribers.connections(user_id) == 0, "the server has closed the connection")
+        await until(
+            lambda: site.runner.subscribers.connection_count(user_id) == 0, "the server has closed the connection"
+        )
         gate.open()
         async with site.client() as ada:
             await ada.call("conversation.subscribe", conversation_id=sent["conversation_id"], run_id=sent["run_id"])

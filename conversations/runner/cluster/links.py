@@ -1,7 +1,7 @@
-"""Sends the changes of this process's runs to the processes that watch them, by one link to each.
+"""Sends what is new in this process's runs to the processes that watch them, over one link to each.
 
-A link sends what is new in all watched runs in one message, and the next one when that was acknowledged. What comes
-meanwhile waits as for every follower: as the difference to a cursor.
+An update carries what is new in all the runs that the other process watches. The next one is sent when it has been
+acknowledged; what happens in between waits, as for every follower of a run, as the difference to a cursor.
 """
 
 from __future__ import annotations
@@ -20,32 +20,33 @@ from conversations.runs.live import Cursor, LiveRun
 logger = logging.getLogger(__name__)
 
 ACKNOWLEDGE_TIMEOUT = 2.0
-"""Seconds after which an unacknowledged message is sent again."""
+"""Seconds, after which an update is sent again."""
 MAX_TRIES = 5
-"""Tries after which the other process counts as gone: it asks again if it is alive."""
-MAX_MESSAGE_CHARACTERS = 500_000
+"""Times that an update is sent before the link is closed. The other process watches again if it is alive."""
+MAX_UPDATE_CHARACTERS = 500_000
+"""Characters of text in one update, exceeded by at most one change."""
 
 
 @dataclass(slots=True)
-class Watched:
-    """A watched run. `last_number` is the number of the last message about it, 0 before the first; `needs_reply` is set
-    when the other process asks whether it still gets the run."""
+class WatchedRun:
+    """`last_update` is the number of the last update about the run, 0 before the first. `is_queried`: the other process
+    asked whether it is still sent the run, so the next update mentions it even without changes."""
 
     cursor: Cursor
     attempt: int
-    last_number: int = 0
-    needs_reply: bool = False
+    last_update: int = 0
+    is_queried: bool = False
 
     @property
-    def has_changes(self) -> bool:
-        return self.needs_reply or self.cursor.behind
+    def needs_update(self) -> bool:
+        return self.is_queried or self.cursor.behind
 
 
 class Link:
-    """The link to one process. `on_end` is called when no run is watched any more, or the process is gone.
+    """Sends updates to one process. Calls `on_end` when it watches no more runs, or no longer acknowledges updates.
 
-    `numbers` grow with every message of this process, and each run's part names the message before, so that the
-    receiver notices a late or lost one.
+    `numbers` counts all updates of this process, and an update says for each run which one it follows, so that the
+    receiver detects late and missing ones.
     """
 
     def __init__(self, inbox: Inbox, address: str, numbers: Iterator[int], on_end: Callable[[str], None]) -> None:
@@ -53,8 +54,8 @@ class Link:
         self._address = address
         self._numbers = numbers
         self._on_end = on_end
-        self._watched: dict[str, Watched] = {}
-        self._has_changes = asyncio.Event()
+        self._watched: dict[str, WatchedRun] = {}
+        self._woken = asyncio.Event()
         self._idle = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._number = 0
@@ -62,84 +63,83 @@ class Link:
         self._task = asyncio.create_task(self._run())
 
     def watch(self, run: LiveRun, attempt: int, *, from_start: bool) -> None:
-        """Sends the run from its first step, unless it is being sent already and not wanted `from_start`."""
-        self._tries = 0  # it is alive
+        """Sends the run from its first step, unless it is being sent already and `from_start` is false."""
+        self._tries = 0  # the other process is alive
         known = self._watched.get(run.identity.run_id)
         if from_start or known is None or known.attempt != attempt:
             self.unwatch(run.identity.run_id)
-            run.follow(self._has_changes.set)
-            self._watched[run.identity.run_id] = Watched(Cursor(run), attempt)
+            run.follow(self._woken.set)
+            self._watched[run.identity.run_id] = WatchedRun(Cursor(run), attempt)
         else:
-            known.needs_reply = True
-        self._has_changes.set()
+            known.is_queried = True
+        self._woken.set()
 
     def unwatch(self, run_id: str) -> None:
         watched = self._watched.pop(run_id, None)
         if watched is not None:
-            watched.cursor.run.unfollow(self._has_changes.set)
+            watched.cursor.run.unfollow(self._woken.set)
 
     def acknowledge(self, number: int, unwanted: Collection[str]) -> None:
+        """Ignores acknowledgments of earlier updates. `unwanted` are the ids of runs to stop sending."""
         if number == self._number:
             for run_id in unwanted:
                 self.unwatch(run_id)
             self._acknowledged.set()
 
     async def wait_until_delivered(self) -> None:
-        """Waits until everything was delivered."""
-        while not self._task.done() and (self._has_changes.is_set() or not self._idle.is_set()):
+        """Waits until everything has been sent and acknowledged."""
+        while not self._task.done() and (self._woken.is_set() or not self._idle.is_set()):
             await self._idle.wait()
             await asyncio.sleep(0)
 
     def close(self) -> None:
         self._task.cancel()
-        self._forget()
+        self._unwatch_all()
 
     async def _run(self) -> None:
         try:
             while self._watched:
-                await self._has_changes.wait()
-                self._has_changes.clear()
+                await self._woken.wait()
+                self._woken.clear()
                 self._idle.clear()
-                await self._send_changes()
+                while update := self._next_update():
+                    if not await self._send(update):
+                        logger.info("a process that watched runs of this one no longer responds")
+                        self._unwatch_all()
+                        break
                 self._idle.set()
         finally:
             self._idle.set()
             self._on_end(self._address)
 
-    async def _send_changes(self) -> None:
-        while news := self._take_changes():
-            if not await self._deliver(news):
-                logger.info("a process that watched runs of this one does not answer any more")
-                self._forget()
-                return
-
-    def _forget(self) -> None:
+    def _unwatch_all(self) -> None:
         for run_id in list(self._watched):
             self.unwatch(run_id)
 
-    def _take_changes(self) -> dict[str, Any]:
-        """Returns changes by run id, as many as fit into a message. Runs that are left out come first next time."""
-        news: dict[str, Any] = {}
+    def _next_update(self) -> dict[str, Any]:
+        """Returns the changes by run, as many as fit; a run that did not fit has its turn after the others."""
+        update: dict[str, Any] = {}
         self._number = next(self._numbers)
-        room = MAX_MESSAGE_CHARACTERS
+        budget = MAX_UPDATE_CHARACTERS
         for run_id, watched in list(self._watched.items()):
-            if room <= 0:
+            if budget <= 0:
                 break
-            if not watched.has_changes:
+            if not watched.needs_update:
                 continue
-            changes, room = _take(watched.cursor, room)
-            if changes or watched.needs_reply:
-                news[run_id] = {"attempt": watched.attempt, "after": watched.last_number, "changes": changes}
-                watched.last_number, watched.needs_reply = self._number, False
+            changes, budget = _encode_changes(watched.cursor, budget)
+            if changes or watched.is_queried:
+                update[run_id] = {"attempt": watched.attempt, "previous": watched.last_update, "changes": changes}
+                watched.last_update, watched.is_queried = self._number, False
             if watched.cursor.ended:
                 self.unwatch(run_id)
-            elif room <= 0:
+            elif budget <= 0:
                 self._watched[run_id] = self._watched.pop(run_id)
-        return news
+        return update
 
-    async def _deliver(self, news: dict[str, Any]) -> bool:
+    async def _send(self, update: dict[str, Any]) -> bool:
+        """Sends the update until it is acknowledged. Returns False if it is not after MAX_TRIES times."""
         self._acknowledged.clear()
-        message = {"type": "link.news", "number": self._number, "runs": news}
+        message = {"type": "link.update", "number": self._number, "runs": update}
         self._tries = 0
         while self._tries < MAX_TRIES:
             self._tries += 1
@@ -153,19 +153,20 @@ class Link:
         return False
 
 
-def _take(cursor: Cursor, room: int) -> tuple[list[Any], int]:
-    """Takes changes with about `room` characters of text. Returns them, and the room that is left."""
+def _encode_changes(cursor: Cursor, budget: int) -> tuple[list[Any], int]:
+    """Encodes changes until their text fills the budget, in characters. Returns them and what is left of it."""
     changes = []
     for change in cursor.changes():
         changes.append(encode_change(cursor.run, change))
-        room -= len(getattr(change, "text", ""))
-        if room <= 0:
+        budget -= len(getattr(change, "text", ""))
+        if budget <= 0:
             break
-    return changes, room
+    return changes, budget
 
 
 class Links:
-    """The links of this process by address. `find` returns a live run of this process with its attempt."""
+    """The links of this process, by the other process's address. `find` returns a run of this process by its id, with
+    its attempt."""
 
     def __init__(
         self,
@@ -179,17 +180,28 @@ class Links:
         self._numbers = itertools.count(1)
         self._links: dict[str, Link] = {}
 
-    def take(self, message: PeerMessage) -> None:
-        """Handles a message of type link.watch or link.taken."""
-        if message["type"] == "link.watch":
-            self._watch(message["from"], message["runs"])
-        elif (link := self._links.get(message["from"])) is not None:
-            link.acknowledge(message["number"], message["unwanted"])
+    def receive(self, message: PeerMessage) -> None:
+        """Handles a message of type link.watch or link.ack."""
+        address = message["from"]
+        if message["type"] == "link.ack":
+            if (link := self._links.get(address)) is not None:
+                link.acknowledge(message["number"], message["unwanted"])
+            return
+        unknown = []
+        for run_id, from_start in message["runs"].items():
+            if (found := self._find(run_id)) is None:
+                unknown.append(run_id)
+            else:
+                if address not in self._links:
+                    self._links[address] = Link(self._inbox, address, self._numbers, self._remove)
+                self._links[address].watch(*found, from_start=from_start)
+        if unknown:
+            self._spawn(self._inbox.send(address, {"type": "link.unknown", "runs": unknown}))
 
-    async def wait_until_delivered(self, within: float) -> None:
-        """Waits until everything was delivered, for at most `within` seconds."""
+    async def wait_until_delivered(self, seconds: float) -> None:
+        """Waits until every process has acknowledged everything, for at most so many seconds."""
         if waiting := [asyncio.create_task(link.wait_until_delivered()) for link in self._links.values()]:
-            _, late = await asyncio.wait(waiting, timeout=within)
+            _, late = await asyncio.wait(waiting, timeout=seconds)
             for task in late:
                 task.cancel()
 
@@ -198,20 +210,5 @@ class Links:
             link.close()
         self._links.clear()
 
-    def _watch(self, address: str, runs: dict[str, bool]) -> None:
-        unknown = []
-        for run_id, from_start in runs.items():
-            if (found := self._find(run_id)) is None:
-                unknown.append(run_id)
-            else:
-                self._link(address).watch(*found, from_start=from_start)
-        if unknown:
-            self._spawn(self._inbox.send(address, {"type": "link.unknown", "runs": unknown}))
-
-    def _link(self, address: str) -> Link:
-        if address not in self._links:
-            self._links[address] = Link(self._inbox, address, self._numbers, self._on_ended)
-        return self._links[address]
-
-    def _on_ended(self, address: str) -> None:
+    def _remove(self, address: str) -> None:
         self._links.pop(address, None)

@@ -1,4 +1,4 @@
-"""Exchanges messages with the other processes that serve the same conversations."""
+"""The other processes that serve the same conversations: notifies them, and handles their notifications."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ from conversations.runner.cluster.replicas import Replicas
 from conversations.runner.subscribers import Subscribers
 from conversations.runs.live import LiveRun
 
-Spawn = Callable[[Coroutine[Any, Any, Any]], object]
 T = TypeVar("T")
 
-SLACK = 10.0
+CLOCK_TOLERANCE = 10.0
 """Seconds by which the clocks of two machines may differ."""
 
 
-class Home(Protocol):
-    """What is needed of the runner of this process."""
+class LocalRuns(Protocol):
+    """The methods of this process's runner that other processes reach."""
 
     def find(self, run_id: str) -> tuple[LiveRun, int] | None: ...
 
@@ -44,118 +43,129 @@ class Home(Protocol):
 
 
 class Peers:
-    """The other processes. Messages may be lost: `maintain`, called every second, finds out what was missed."""
+    """Sends notifications to all other processes, and passes theirs on to this one's runs and subscribers.
 
-    def __init__(self, inbox: Inbox, readers: Readers, subscribers: Subscribers, home: Home, spawn: Spawn) -> None:
+    Messages may be lost, so `maintain`, to be called about once a second, reads what was missed from the database.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        readers: Readers,
+        subscribers: Subscribers,
+        runs: LocalRuns,
+        spawn: Callable[[Coroutine[Any, Any, Any]], object],
+    ) -> None:
         self._inbox = inbox
         self._readers = readers
         self._subscribers = subscribers
-        self._home = home
+        self._runs = runs
         self._spawn = spawn
-        self._missing = 0.0
-        self._links = Links(inbox, home.find, spawn)
-        self.replicas = Replicas(inbox, self._look, self._run_deleted, spawn)
+        self._outage = 0.0
+        """Seconds in which notifications may have been missed that `maintain` has not made up for yet."""
+        self._links = Links(inbox, runs.find, spawn)
+        self.replicas = Replicas(inbox, self._read_snapshots, self._run_deleted, spawn)
 
     def start(self) -> None:
-        self._inbox.listen(self._take, self._note_missing)
+        self._inbox.listen(self._receive, self._add_outage)
 
-    async def stop(self, within: float) -> None:
-        """Delivers what is waiting, for at most `within` seconds, and closes the inbox."""
-        await self._links.wait_until_delivered(within)
+    async def stop(self, seconds: float) -> None:
+        """Sends the processes that watch runs what is left, for at most so many seconds, and closes the inbox."""
+        await self._links.wait_until_delivered(seconds)
         self._links.close()
         await self._inbox.close()
 
     async def maintain(self) -> None:
-        if self._missing:
-            await self._catch_up()
+        """Notifies subscribers of what they missed during an outage, and refreshes replicas without updates."""
+        if self._outage:
+            await self._notify_missed()
         await self.replicas.maintain()
 
     def run_started(self, run: Run) -> None:
-        self._tell("run.started", run_id=str(run.pk), user_id=run.user_id, conversation_id=str(run.conversation_id))
+        self._notify("run.started", run_id=str(run.pk), user_id=run.user_id, conversation_id=str(run.conversation_id))
 
     def conversation_changed(self, conversation: Conversation) -> None:
-        self._tell("conversation.changed", user_id=conversation.owner_id, conversation_id=str(conversation.pk))
+        self._notify("conversation.changed", user_id=conversation.owner_id, conversation_id=str(conversation.pk))
 
     def conversation_deleted(self, user_id: int, conversation_id: str) -> None:
-        self._tell("conversation.deleted", user_id=user_id, conversation_id=conversation_id)
+        self._notify("conversation.deleted", user_id=user_id, conversation_id=conversation_id)
 
     def cancel(self, run_id: str) -> None:
-        self._tell("run.cancel", run_id=run_id)
+        self._notify("run.cancel", run_id=run_id)
 
     async def runs_handed_over(self) -> None:
-        await self._inbox.broadcast({"type": "runs.free"})
+        await self._inbox.broadcast({"type": "runs.handed_over"})
 
-    def _tell(self, kind: str, **what: Any) -> None:
-        self._spawn(self._inbox.broadcast({"type": kind, **what}))
+    def _notify(self, kind: str, **params: Any) -> None:
+        self._spawn(self._inbox.broadcast({"type": kind, **params}))
 
-    def _take(self, message: PeerMessage) -> None:
+    def _receive(self, message: PeerMessage) -> None:
         match message["type"]:
-            case "link.news" | "link.unknown":
-                self.replicas.take(message)
-            case "link.watch" | "link.taken":
-                self._links.take(message)
+            case "link.update" | "link.unknown":
+                self.replicas.receive(message)
+            case "link.watch" | "link.ack":
+                self._links.receive(message)
             case "run.started":
-                self._spawn(self._begun(message))
+                self._spawn(self._receive_run_started(message))
             case "conversation.changed":
-                self._spawn(self._changed(message["user_id"], message["conversation_id"]))
+                self._spawn(self._notify_changed(message["user_id"], message["conversation_id"]))
             case "conversation.deleted":
-                self._home.cancel_in(message["conversation_id"])
+                self._runs.cancel_in(message["conversation_id"])
                 self._subscribers.conversation_deleted(message["user_id"], message["conversation_id"])
             case "run.cancel":
-                self._home.cancel(message["run_id"])
-            case "runs.free":
-                self._spawn(self._home.claim_expired_runs())
+                self._runs.cancel(message["run_id"])
+            case "runs.handed_over":
+                self._spawn(self._runs.claim_expired_runs())
 
-    async def _begun(self, message: PeerMessage) -> None:
+    async def _receive_run_started(self, message: PeerMessage) -> None:
         if self._subscribers.is_followed(message["conversation_id"]):
-            begun = await self._read(load_started_run, message["run_id"])
-            if begun is not None:
-                self._show(begun)
-        await self._changed(message["user_id"], message["conversation_id"])
+            started = await self._read(load_started_run, message["run_id"])
+            if started is not None:
+                self._notify_started(started)
+        await self._notify_changed(message["user_id"], message["conversation_id"])
 
-    def _show(self, begun: StartedRun) -> None:
-        run, live = begun.snapshot.run, begun.snapshot.stored
-        followed = self._home.follow(run, live) if run.status in Run.LIVE else live
-        if followed is not None:
-            self._subscribers.run_started(followed, begun.question)
+    def _notify_started(self, started: StartedRun) -> None:
+        run, stored = started.snapshot.run, started.snapshot.stored
+        live = self._runs.follow(run, stored) if run.status in Run.LIVE else stored
+        if live is not None:
+            self._subscribers.run_started(live, started.question)
 
-    async def _changed(self, user_id: int, conversation_id: str) -> None:
-        if not self._subscribers.connections(user_id):
-            return
-        conversation = await self._read(load_conversation, conversation_id)
-        if conversation is not None:
-            self._subscribers.conversation_changed(conversation)
+    async def _notify_changed(self, user_id: int, conversation_id: str) -> None:
+        if self._subscribers.connection_count(user_id):
+            conversation = await self._read(load_conversation, conversation_id)
+            if conversation is not None:
+                self._subscribers.conversation_changed(conversation)
 
     def _run_deleted(self, run: LiveRun) -> None:
-        if self._subscribers.is_followed(run.identity.conversation_id):  # otherwise they were notified already
+        if self._subscribers.is_followed(run.identity.conversation_id):  # else the notification has arrived
             self._subscribers.conversation_deleted(run.identity.user_id, run.identity.conversation_id)
 
-    async def _read(self, query: Callable[[str], T], which: str) -> T | None:
+    async def _read(self, query: Callable[[str], T], object_id: str) -> T | None:
+        """Runs the query; if the database is unavailable, returns None and leaves the rest to `maintain`."""
         try:
-            return await self._readers.run(query, which)
+            return await self._readers.run(query, object_id)
         except DatabaseUnavailable:
-            self._note_missing(SLACK)
+            self._add_outage(CLOCK_TOLERANCE)
             return None
 
-    def _note_missing(self, seconds: float) -> None:
-        self._missing += seconds
+    def _add_outage(self, seconds: float) -> None:
+        self._outage += seconds
 
-    async def _catch_up(self) -> None:
-        """Notifies the connections of this process of what they missed while messages or the database were away."""
-        followed, seconds = self._subscribers.followed(), self._missing + SLACK
-        self._missing = 0.0
+    async def _notify_missed(self) -> None:
+        seconds, self._outage = self._outage + CLOCK_TOLERANCE, 0.0
+        conversation_ids, user_ids = self._subscribers.conversation_ids(), self._subscribers.user_ids()
         try:
-            missed = await self._readers.run(load_missed_changes, followed, self._subscribers.people(), seconds)
+            missed = await self._readers.run(load_missed_changes, conversation_ids, user_ids, seconds)
         except DatabaseUnavailable:
-            self._note_missing(seconds)
+            self._add_outage(seconds)
             return
-        for begun in missed.runs:
-            self._show(begun)
+        for started in missed.runs:
+            self._notify_started(started)
         for conversation_id in missed.deleted_ids:
             self._subscribers.conversation_gone(conversation_id)
         for conversation in missed.conversations:
             self._subscribers.conversation_changed(conversation)
         await self.replicas.refresh_all()
 
-    async def _look(self, run_ids: Collection[str]) -> dict[str, RunSnapshot]:
+    async def _read_snapshots(self, run_ids: Collection[str]) -> dict[str, RunSnapshot]:
         return await self._readers.run(load_run_snapshots, run_ids)

@@ -120,7 +120,7 @@ class Subscriber:
             self._deleted.add(conversation_id)
             self._has_news.set()
 
-    def restarting(self) -> asyncio.Task[None]:
+    def close_for_restart(self) -> asyncio.Task[None]:
         """Closes the connection after everything else was sent. The task ends when it is closed."""
         return self._close_connection(RESTARTING)
 
