@@ -157,7 +157,7 @@ def test_deleting_a_project_asks_for_confirmation_and_keeps_its_conversations(
     assert not Project.objects.exists()
     assert Conversation.objects.get(pk=kept.pk).project is None
     for thread in threading.enumerate():
-        if thread.name == "removal of workspaces":
+        if thread.name == "remove-workspaces":
             thread.join()
     assert not files.exists()
 
